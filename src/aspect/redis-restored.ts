@@ -1,0 +1,128 @@
+import { installedInterceptor } from "./installed-interceptor.js";
+import { type Method, RestoreCall } from "./intercepted-call.js";
+import type { RestoreAdvice } from "./join-point.js";
+import { decorateMethod, type MethodDecoratorOfBothDialects } from "./method-decorator.js";
+
+/* The arguments of a host's methods are the host's affair: `any` lets `read` and `adopt` name their types. */
+/* eslint-disable typescript/no-explicit-any */
+
+interface CommonRestoreOptions {
+  /** Whether a local value counts as none. Default: `undefined`, `null`, `""`, `[]` and `{}` do. */
+  isEmpty?: (value: any) => boolean;
+  /** Whose record it is. Default: the mirror's user. */
+  userId?: (self: any, ...args: any[]) => string | undefined;
+}
+
+export interface RestoredOptions extends CommonRestoreOptions {
+  /** Writes the restored value to the local store; called with the method's `this`, the value and the method's arguments. */
+  adopt: (self: any, value: any, ...args: any[]) => unknown;
+  /** The local value, for a method that makes it ready without returning it. Default: what the method returns. */
+  read?: (self: any, ...args: any[]) => unknown;
+}
+
+export interface RestoredManyOptions extends CommonRestoreOptions {
+  /** Writes a restored value to the local store. */
+  adopt: (self: any, record: string, value: any, ...args: any[]) => unknown;
+  /** The local value of a record. */
+  read: (self: any, record: string, ...args: any[]) => unknown;
+}
+
+/* eslint-enable typescript/no-explicit-any */
+
+/**
+ * Restores from Redis what the local store does not have: when the decorated method has run and left a record empty,
+ * the mirror's value is adopted, within the read deadline. The caller of a loader gets the adopted value.
+ *
+ * @example
+ * @RedisRestored("provider", { adopt: (self, value) => self.store(value) })
+ * private async load(): Promise<ProviderProfiles | undefined> { … }
+ *
+ * @example
+ * @RedisRestored(["taskHistory", "customInstructions"], {
+ *   read: (self, record) => self.get(record),
+ *   adopt: (self, record, value) => self.update(record, value),
+ * })
+ * async initialize(): Promise<void> { … }
+ *
+ * @throws TypeError if an argument is missing, or what it decorates is not a method.
+ */
+export function RedisRestored(record: string, options: RestoredOptions): MethodDecoratorOfBothDialects;
+export function RedisRestored(records: readonly string[], options: RestoredManyOptions): MethodDecoratorOfBothDialects;
+export function RedisRestored(
+  records: string | readonly string[],
+  options: RestoredOptions | RestoredManyOptions,
+): MethodDecoratorOfBothDialects {
+  const advice = toAdvice(records, options);
+  return decorateMethod("RedisRestored", (body, name) => {
+    const wrapper = {
+      method(this: unknown, ...args: unknown[]): unknown {
+        return callRestored(advice, this, name, body, args);
+      },
+    };
+    return wrapper.method;
+  });
+}
+
+function toAdvice(records: string | readonly string[], options: RestoredOptions | RestoredManyOptions): RestoreAdvice {
+  const names = typeof records === "string" ? [records] : records;
+  const areNames =
+    Array.isArray(names) && names.length > 0 && names.every((name) => typeof name === "string" && name !== "");
+  expectOption(areNames, "a record's name, or an array of them", records);
+  expectOption(typeof options?.adopt === "function", "the option `adopt`, a function", options?.adopt);
+  expectOption(
+    typeof records === "string" || typeof options.read === "function",
+    "the option `read`, a function, for several records",
+    options.read,
+  );
+  const { isEmpty, userId } = options;
+  const common = {
+    records: names,
+    form: options.read === undefined ? ("loader" as const) : ("initializer" as const),
+    isEmpty: (value: unknown) => isEmptyByDefault(value) || (isEmpty?.(value) ?? false),
+    userId: userId && ((target: unknown, args: readonly unknown[]) => userId(target, ...args)),
+  };
+  if (typeof records === "string") {
+    const { read, adopt }: RestoredOptions = options;
+    return {
+      ...common,
+      read: (target, _record, args) => read?.(target, ...args),
+      adopt: (target, _record, value, args) => adopt(target, value, ...args),
+    };
+  }
+  const { read, adopt } = options as RestoredManyOptions;
+  return {
+    ...common,
+    read: (target, record, args) => read(target, record, ...args),
+    adopt: (target, record, value, args) => adopt(target, record, value, ...args),
+  };
+}
+
+function expectOption(isMet: boolean, expected: string, got: unknown): void {
+  if (!isMet)
+    throw new TypeError(`Expected \`@RedisRestored\` to get ${expected}, got \`${String(got)}\` (${typeof got})`);
+}
+
+function isEmptyByDefault(value: unknown): boolean {
+  if (value === undefined || value === null || value === "") return true;
+  return typeof value === "object" && Object.keys(value).length === 0;
+}
+
+function callRestored(
+  advice: RestoreAdvice,
+  target: unknown,
+  name: string | symbol,
+  body: Method,
+  args: unknown[],
+): unknown {
+  const interceptor = installedInterceptor();
+  if (interceptor === undefined) return Reflect.apply(body, target, args);
+  const call = new RestoreCall(advice, target, name, body, args);
+  let answer: unknown;
+  try {
+    answer = interceptor.around(call);
+  } catch {
+    // The method's own outcome is what the caller gets, its own exception included.
+    answer = undefined;
+  }
+  return call.settle(answer);
+}

@@ -1,0 +1,220 @@
+import { isPromise } from "node:util/types";
+import { systemClock, withDeadline } from "../sync/clock.js";
+import type { RecordId } from "../sync/keys.js";
+import type { PreparedWrite, RedisSyncService } from "../sync/redis-sync-service.js";
+import { ignoreRejection } from "./intercepted-call.js";
+import type {
+  JoinPoint,
+  MirrorJoinPoint,
+  Mutation,
+  RestoreAdvice,
+  RestoreJoinPoint,
+  SyncInterceptor,
+} from "./join-point.js";
+
+/** The user of the moment; `undefined`: nobody, mirror nothing. */
+export interface UserSource {
+  readonly current: string | undefined;
+}
+
+/** A restore that found no user: to be made up for when there is one, if its object still lives. */
+interface AwaitingUser {
+  readonly target: WeakRef<object>;
+  readonly joinPoint: Pick<RestoreJoinPoint, "advice" | "args" | "reload">;
+}
+
+/** What a call is saving while its method runs, to recognise an inner call that saves the very same. */
+interface Taken extends RecordId {
+  readonly value: unknown;
+}
+
+/** A restore that waits for Redis. */
+interface OngoingRestore {
+  readonly redisKey: string;
+  /** Whether the host has saved the record in the meantime. */
+  isOvertaken: boolean;
+}
+
+/** Wrapped, so that "nothing was adopted" is not mistaken for a value. */
+interface Adopted {
+  readonly value: unknown;
+}
+
+/**
+ * `adopt` is the host's own write to its own store. A second is plenty for that, and one that waits for a lock which
+ * the loader holds would wait for ever.
+ */
+const ADOPT_DEADLINE_MS = 2_000;
+
+/** Hands what decorated methods write to the engine, and fills what they find empty from it. */
+export class RedisSyncInterceptor implements SyncInterceptor {
+  readonly #service: RedisSyncService;
+  readonly #user: UserSource;
+  readonly #awaitingUser = new Set<AwaitingUser>();
+  readonly #taken: Taken[] = [];
+  readonly #ongoing = new Set<OngoingRestore>();
+  #depth = 0;
+
+  constructor(service: RedisSyncService, user: UserSource) {
+    this.#service = service;
+    this.#user = user;
+  }
+
+  around(joinPoint: JoinPoint): unknown {
+    return joinPoint.kind === "mirror" ? this.#aroundMirroring(joinPoint) : this.#aroundRestoring(joinPoint);
+  }
+
+  /** Makes up for the restores that found no user. Call it when there is one. */
+  resumeRestores(): void {
+    if (this.#awaitingUser.size === 0 || this.#user.current === undefined) return;
+    const awaiting = [...this.#awaitingUser];
+    this.#awaitingUser.clear();
+    for (const { target, joinPoint } of awaiting) {
+      const living = target.deref();
+      if (living !== undefined) ignoreRejection(this.#restoreLate(living, joinPoint));
+    }
+  }
+
+  // ── Mirroring ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #aroundMirroring(call: MirrorJoinPoint): unknown {
+    const outermost = this.#depth++ === 0;
+    const before = this.#taken.length;
+    try {
+      const returned = call.proceed();
+      if (call.isFromResult) {
+        call.onSucceeded((result) => {
+          const write = this.#prepare(call.method, () => call.mutationFromResult(result));
+          if (write !== undefined) this.#service.submit(write);
+        });
+      } else {
+        const write = this.#prepare(call.method, () => call.mutation(), before);
+        if (write !== undefined) call.onSucceeded(() => this.#service.submit(write));
+      }
+      return returned;
+    } finally {
+      this.#depth--;
+      if (outermost) this.#taken.length = 0;
+    }
+  }
+
+  /** Takes down what a call saves, for the user of this moment; not again what an inner call has just taken (`setValue` calls `update`). */
+  #prepare(method: string | symbol, select: () => Mutation | undefined, before?: number): PreparedWrite | undefined {
+    let mutation: Mutation | undefined;
+    let userId: string | undefined;
+    try {
+      mutation = select();
+      userId = (mutation?.userId ?? this.#user.current) || undefined;
+    } catch {
+      // Only which method: what a selector throws may quote what it was given.
+      this.#service.emit("dropped", {
+        userId,
+        record: String(method),
+        reason: "selector",
+        detail: `a selector of \`${String(method)}\` threw`,
+      });
+      return undefined;
+    }
+    if (mutation === undefined || userId === undefined) return undefined;
+    const { record, value } = mutation;
+    if (before !== undefined && this.#isTakenSince(before, { userId, record, value })) return undefined;
+    const write = this.#service.prepare({ userId, record }, value);
+    for (const restore of this.#ongoing) if (restore.redisKey === write?.redisKey) restore.isOvertaken = true;
+    return write;
+  }
+
+  #isTakenSince(before: number, { userId, record, value }: Taken): boolean {
+    for (const taken of this.#taken.slice(before)) {
+      if (taken.userId === userId && taken.record === record && Object.is(taken.value, value)) return true;
+    }
+    // Only an inner call has an outer one to tell.
+    if (this.#depth > 1) this.#taken.push({ userId, record, value });
+    return false;
+  }
+
+  // ── Restoring ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #aroundRestoring(call: RestoreJoinPoint): unknown {
+    const outcome = call.proceed();
+    // A synchronous method cannot wait: it is answered from the local store, which the next call finds filled.
+    if (!isPromise(outcome)) {
+      ignoreRejection(this.#restoreAfter(call, outcome));
+      return outcome;
+    }
+    return outcome.then((local) => this.#restoreAfter(call, local));
+  }
+
+  /** The answer is the method's own result, or of a loader the value that was adopted in its stead. */
+  async #restoreAfter(call: RestoreJoinPoint, local: unknown): Promise<unknown> {
+    const { advice, target, args, reload } = call;
+    const userId = this.#userOf(call, target);
+    if (userId !== undefined) {
+      const adopted = await this.#restoreAll({ advice, args }, target, userId, () => local);
+      return adopted === undefined ? local : adopted.value;
+    }
+    if (isObject(target)) this.#awaitingUser.add({ target: new WeakRef(target), joinPoint: { advice, args, reload } });
+    return local;
+  }
+
+  async #restoreLate(target: object, { advice, args, reload }: AwaitingUser["joinPoint"]): Promise<void> {
+    const userId = this.#userOf({ advice, args }, target);
+    if (userId !== undefined) await this.#restoreAll({ advice, args }, target, userId, () => reload(target));
+  }
+
+  #userOf({ advice, args }: Pick<RestoreJoinPoint, "advice" | "args">, target: unknown): string | undefined {
+    return (advice.userId === undefined ? this.#user.current : advice.userId(target, args)) || undefined;
+  }
+
+  /** Each record for itself and all at once: one deadline for them together. */
+  async #restoreAll(
+    call: Pick<RestoreJoinPoint, "advice" | "args">,
+    target: unknown,
+    userId: string,
+    loadLocal: () => unknown,
+  ): Promise<Adopted | undefined> {
+    const { advice, args } = call;
+    const restores = advice.records.map(async (record) => {
+      const readLocal = () => (advice.form === "loader" ? loadLocal() : advice.read(target, record, args));
+      try {
+        return await this.#restore({ userId, record }, advice, readLocal, (value) =>
+          advice.adopt(target, record, value, args),
+        );
+      } catch {
+        // Of the host's own `read` and `adopt`, whose words may quote what they were given.
+        this.#service.emit("unreadable", { userId, record, detail: "It could not be adopted." });
+        return undefined;
+      }
+    });
+    const [first] = await Promise.all(restores);
+    return advice.form === "loader" ? first : undefined;
+  }
+
+  async #restore(
+    id: RecordId,
+    advice: RestoreAdvice,
+    readLocal: () => unknown,
+    adopt: (value: unknown) => unknown,
+  ): Promise<Adopted | undefined> {
+    if (!advice.isEmpty(await readLocal())) return undefined;
+    // Nobody is there: asking would only hold up the host once more.
+    if (this.#service.status.state === "degraded") return undefined;
+    const restore: OngoingRestore = { redisKey: this.#service.keyOf(id), isOvertaken: false };
+    this.#ongoing.add(restore);
+    const value = await this.#service.get(id).finally(() => this.#ongoing.delete(restore));
+    if (value === undefined || advice.isEmpty(value)) return undefined;
+    // The host has saved in the meantime, or somebody else has signed in: what was asked for is out of date.
+    if (restore.isOvertaken || (advice.userId === undefined && this.#user.current !== id.userId)) return undefined;
+    await withDeadline(Promise.resolve(adopt(value)), {
+      deadlineMs: ADOPT_DEADLINE_MS,
+      onExpired: () => new Error("adopt did not settle"),
+      clock: systemClock,
+      isHoldingProcess: true,
+    });
+    this.#service.emit("restored", id);
+    return { value };
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}

@@ -1,0 +1,70 @@
+import { randomUUID } from "node:crypto";
+import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import type { SecretStorage } from "../settings/options.js";
+import type { KeyStore } from "../sync/key-ring.js";
+
+/** A file that only its owner may read. */
+export class FileKeyStore implements KeyStore {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async load(): Promise<string | undefined> {
+    try {
+      return (await readFile(this.#path, "utf8")).trim();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  async storeIfAbsent(key: string): Promise<string> {
+    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+    const draft = `${this.#path}.${randomUUID()}`;
+    await writeFile(draft, `${key}\n`, { mode: 0o600, flag: "wx" });
+    try {
+      // A link appears whole or not at all, and only where nothing is: of two processes that start together one keeps
+      // its key, and the other reads that one, never half of it.
+      await link(draft, this.#path);
+      return key;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") return (await this.load()) ?? key;
+      throw error;
+    } finally {
+      await unlink(draft);
+    }
+  }
+}
+
+/** `$XDG_CONFIG_HOME/redis-mirrored/key`, by default `~/.config/redis-mirrored/key`; on Windows below `%APPDATA%`. */
+export function defaultKeyFile(env: Record<string, string | undefined>): string {
+  const base = env["XDG_CONFIG_HOME"] || env["APPDATA"] || join(env["HOME"] || homedir(), ".config");
+  return join(base, "redis-mirrored", "key");
+}
+
+const SECRET_NAME = "redisMirrored.key";
+
+/** VS Code's SecretStorage, which the operating system's keychain encrypts. */
+export class SecretKeyStore implements KeyStore {
+  readonly #secrets: SecretStorage;
+
+  constructor(secrets: SecretStorage) {
+    this.#secrets = secrets;
+  }
+
+  async load(): Promise<string | undefined> {
+    return (await this.#secrets.get(SECRET_NAME)) || undefined;
+  }
+
+  async storeIfAbsent(key: string): Promise<string> {
+    const kept = await this.load();
+    if (kept !== undefined) return kept;
+    await this.#secrets.store(SECRET_NAME, key);
+    // Another window may have stored its own at the same time; the one that is kept now is everybody's.
+    return (await this.load()) ?? key;
+  }
+}

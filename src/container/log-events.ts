@@ -1,0 +1,26 @@
+import type { Logger } from "../settings/logger.js";
+import type { RedisSyncService } from "../sync/redis-sync-service.js";
+
+/** A line for each change of state and one for each kind of loss: a mirror that is down all day is one line, not one a save. */
+export function logEvents(service: RedisSyncService, logger: Logger): void {
+  const warned = new Set<string>();
+  const warnOnce = (key: string, message: string) => {
+    if (warned.has(key)) return;
+    warned.add(key);
+    logger.warn(message);
+  };
+  service.on("status", ({ state, reason, pending }) => {
+    if (state === "connected") logger.info("redis-mirrored: connected.");
+    else if (state === "degraded")
+      logger.warn(
+        `redis-mirrored: Redis cannot be used (${reason ?? "no reason known"}). Local work is unaffected; ${pending} keys wait.`,
+      );
+  });
+  service.on("dropped", ({ record, reason, detail }) => {
+    if (reason !== "closed")
+      warnOnce(`${record} ${reason}`, `redis-mirrored: \`${record}\` is not mirrored: ${detail}.`);
+  });
+  service.on("unreadable", ({ record, detail }) => {
+    warnOnce(`${record} unreadable`, `redis-mirrored: the mirrored \`${record}\` counts as absent: ${detail}`);
+  });
+}

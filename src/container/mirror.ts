@@ -1,0 +1,201 @@
+import { Container, type ContainerModule } from "inversify";
+import { installInterceptorSource } from "../aspect/installed-interceptor.js";
+import { ignoringErrors } from "../aspect/intercepted-call.js";
+import type { SyncInterceptor } from "../aspect/join-point.js";
+import { RedisSyncInterceptor } from "../aspect/redis-sync-interceptor.js";
+import { Identity } from "../settings/identity.js";
+import { consoleLogger } from "../settings/logger.js";
+import type { MirrorOptions } from "../settings/options.js";
+import { resolveSettings } from "../settings/resolve-settings.js";
+import { describeProblem, type Settings } from "../settings/settings.js";
+import { describeError } from "../sync/errors.js";
+import { MirrorEmitter, type MirrorEvents, type MirrorListener, type MirrorStatus } from "../sync/mirror-events.js";
+import type { FlushResult, RedisSyncService } from "../sync/redis-sync-service.js";
+import { activeMirrorModule, noopMirrorModule } from "./modules.js";
+import { TOKENS } from "./tokens.js";
+
+/** Whether the real binding or the no-op is in place, and if the no-op, why. */
+type Binding =
+  | { readonly kind: "active"; readonly module: ContainerModule; readonly service: RedisSyncService }
+  | { readonly kind: "disabled"; readonly since: Date }
+  | { readonly kind: "misconfigured"; readonly since: Date; readonly reason: string };
+
+const FORWARDED_EVENTS = ["status", "flushed", "failed", "dropped", "restored", "unreadable", "remoteChange"] as const;
+
+/** The mirror as a host holds it: switched on and off, told who is signed in, asked how it is, closed. */
+export class Mirror implements Disposable, AsyncDisposable {
+  /** Rebind a token to put a part of your own in its place; the next decorated call goes through it. */
+  readonly container = new Container();
+  readonly #options: MirrorOptions;
+  readonly #identity: Identity;
+  readonly #events = new MirrorEmitter();
+  #binding: Binding;
+  #swapping: Promise<unknown> = Promise.resolve();
+  #closing: Promise<FlushResult> | undefined;
+  #uninstall = () => {};
+
+  constructor(options: MirrorOptions = {}) {
+    this.#options = options;
+    this.#identity = new Identity(options);
+    this.container.load(noopMirrorModule);
+    this.#binding = this.#bind(options);
+  }
+
+  get status(): MirrorStatus {
+    if (this.#binding.kind === "active") return this.#binding.service.status;
+    const { kind: state, ...rest } = this.#binding;
+    return { state, ...rest, pending: 0, pendingBytes: 0, saves: 0, batches: 0, sentKeys: 0, sentBytes: 0 };
+  }
+
+  on<Event extends keyof MirrorEvents>(event: Event, listener: MirrorListener<Event>): this {
+    this.#events.on(event, listener);
+    return this;
+  }
+
+  off<Event extends keyof MirrorEvents>(event: Event, listener: MirrorListener<Event>): this {
+    this.#events.off(event, listener);
+    return this;
+  }
+
+  /** Sign-in, switch or, with `undefined`, sign-out: from the next save on. Makes up for the restores that found no user. */
+  setUser(userId: string | undefined): void {
+    this.#identity.set(userId);
+    if (this.#binding.kind !== "active") return;
+    const interceptor = interceptorOf(this.container);
+    if (interceptor instanceof RedisSyncInterceptor) interceptor.resumeRestores();
+  }
+
+  /** Puts the real binding in place, if the settings allow. */
+  enable(): Promise<void> {
+    return this.#swap(() => {
+      if (this.#binding.kind !== "active") this.#take(this.#bind({ ...this.#options, enabled: true }));
+    });
+  }
+
+  /** Puts the no-op in place at once, then flushes what was saved before and closes the connection. Does not reject. */
+  disable(): Promise<void> {
+    const { service } = this.#unbind();
+    this.#take({ kind: "disabled", since: new Date() });
+    return this.#swap(() => service?.close());
+  }
+
+  /** Sends now what was saved so far, and says whether it is in Redis. Settles within the timeout; does not reject. */
+  async flush(options?: { timeoutMs?: number }): Promise<FlushResult> {
+    if (this.#binding.kind === "active") return this.#binding.service.flush(options);
+    return { flushed: false, reason: `the mirror is ${this.#binding.kind}` };
+  }
+
+  /** Flushes within the timeout, then lets go of everything; decorated calls are plain ones again. Idempotent; does not reject. */
+  close(options?: { timeoutMs?: number }): Promise<FlushResult> {
+    this.#closing ??= this.#close(options);
+    return this.#closing;
+  }
+
+  [Symbol.dispose](): void {
+    void this.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Makes this mirror the one that decorators find. */
+  install(): void {
+    this.#uninstall = installInterceptorSource(() => interceptorOf(this.container));
+  }
+
+  async #close(options?: { timeoutMs?: number }): Promise<FlushResult> {
+    this.#uninstall();
+    const { service } = this.#unbind();
+    this.#take({ kind: "disabled", since: new Date() });
+    const result: FlushResult = service === undefined ? { flushed: true } : await service.close(options);
+    await this.#swapping;
+    return result;
+  }
+
+  /** One after the other: an `enable` while a `disable` still flushes waits for it. */
+  #swap(work: () => unknown): Promise<void> {
+    const swapped = this.#swapping.then(() => (this.#closing === undefined ? work() : undefined)).then(() => {});
+    this.#swapping = swapped;
+    return swapped;
+  }
+
+  #bind(options: MirrorOptions): Binding {
+    try {
+      const result = resolveSettings(options);
+      if ("problems" in result) return this.#misconfigured(result.problems.map(describeProblem).join("; "));
+      return result.settings.isEnabled ? this.#bindActive(result.settings) : { kind: "disabled", since: new Date() };
+    } catch (error) {
+      // Not foreseen as a problem of one setting, and still no reason to keep a host from starting.
+      return this.#misconfigured(`Expected options that can be used, got ${describeError(error)}`);
+    }
+  }
+
+  #misconfigured(reason: string): Binding {
+    ignoringErrors(() =>
+      (this.#options.logger ?? consoleLogger).warn(
+        `redis-mirrored is misconfigured: ${reason}. Local work is unaffected.`,
+      ),
+    );
+    return { kind: "misconfigured", since: new Date(), reason };
+  }
+
+  #bindActive(settings: Settings): Binding {
+    const module = activeMirrorModule(this.#options, settings, this.#identity);
+    this.container.unload(noopMirrorModule);
+    this.container.load(module);
+    const service = this.container.get<RedisSyncService>(TOKENS.RedisSyncService);
+    for (const event of FORWARDED_EVENTS) this.#forward(event, service);
+    return { kind: "active", module, service };
+  }
+
+  #forward<Event extends keyof MirrorEvents>(event: Event, service: RedisSyncService): void {
+    service.on(event, (...args) => {
+      // One that is being closed still tells what became of its last saves, but its state is no longer the mirror's.
+      const isCurrent = this.#binding.kind === "active" && this.#binding.service === service;
+      if (isCurrent || event !== "status") this.#events.emit(event, ...args);
+    });
+  }
+
+  /** Puts the no-op in place of the real binding, or of one that the host has put there. */
+  #unbind(): { service?: RedisSyncService } {
+    if (this.#binding.kind !== "active") return {};
+    const { module, service } = this.#binding;
+    this.container.unload(module);
+    // What the host has rebound is not the module's, and would stand beside what is bound next.
+    for (const token of Object.values(TOKENS)) if (this.container.isBound(token)) this.container.unbind(token);
+    this.container.load(noopMirrorModule);
+    return { service };
+  }
+
+  #take(binding: Binding): void {
+    this.#binding = binding;
+    this.#events.emit("status", this.status);
+  }
+}
+
+function interceptorOf(container: Container): SyncInterceptor {
+  return container.get<SyncInterceptor>(TOKENS.SyncInterceptor);
+}
+
+/**
+ * Makes a mirror that decorators do not find; its `container` holds the parts. Never throws: options that cannot be
+ * used make a mirror that is `misconfigured`, and says why.
+ */
+export function createMirror(options?: MirrorOptions): Mirror {
+  // A caller without types may pass anything.
+  return new Mirror(typeof options === "object" && options !== null ? options : {});
+}
+
+/** The one line in `activate()`: returns at once, never throws, never waits for Redis. */
+export function installMirror(options?: MirrorOptions): Mirror {
+  const mirror = createMirror(options);
+  mirror.install();
+  return mirror;
+}
+
+/** Makes a container of your own the one that decorators find, until the answer is disposed of. */
+export function useContainer(container: Container): Disposable {
+  const uninstall = installInterceptorSource(() => interceptorOf(container));
+  return { [Symbol.dispose]: uninstall };
+}

@@ -1,0 +1,82 @@
+import "reflect-metadata";
+import { ContainerModule } from "inversify";
+import { NoopSyncInterceptor } from "../aspect/join-point.js";
+import { RedisSyncInterceptor } from "../aspect/redis-sync-interceptor.js";
+import { Identity } from "../settings/identity.js";
+import { consoleLogger } from "../settings/logger.js";
+import type { MirrorOptions } from "../settings/options.js";
+import { resolveSettings } from "../settings/resolve-settings.js";
+import { describeProblem, type Settings } from "../settings/settings.js";
+import { Codec } from "../sync/codec.js";
+import { FixedKeyRing, type KeyRing, StoredKeyRing } from "../sync/key-ring.js";
+import { KeySpace } from "../sync/keys.js";
+import { NodeRedisGateway } from "../sync/node-redis-gateway.js";
+import { Catalogue } from "../sync/records.js";
+import type { RedisGateway } from "../sync/redis-gateway.js";
+import { RedisSyncService } from "../sync/redis-sync-service.js";
+import { defaultKeyFile, FileKeyStore, SecretKeyStore } from "./key-stores.js";
+import { logEvents } from "./log-events.js";
+import { TOKENS } from "./tokens.js";
+
+/** Every decorated call is a plain one. */
+export const noopMirrorModule = new ContainerModule(({ bind }) => {
+  bind(TOKENS.SyncInterceptor).toConstantValue(new NoopSyncInterceptor());
+});
+
+/**
+ * The mirror, for a container of your own. Nothing is made, loaded or connected before the first decorated call.
+ * Settings that cannot be used bind the no-op, and say so to the logger.
+ */
+export function redisMirrorModule(options: MirrorOptions = {}): ContainerModule {
+  const result = resolveSettings(options);
+  if ("settings" in result) {
+    return result.settings.isEnabled
+      ? activeMirrorModule(options, result.settings, new Identity(options))
+      : noopMirrorModule;
+  }
+  (options.logger ?? consoleLogger).warn(
+    `redis-mirrored is misconfigured: ${result.problems.map(describeProblem).join("; ")}`,
+  );
+  return noopMirrorModule;
+}
+
+/** What `redisMirrorModule` binds, once the settings are known to be good. The identity is the caller's to change. */
+export function activeMirrorModule(options: MirrorOptions, settings: Settings, identity: Identity): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind(TOKENS.Settings).toConstantValue(settings);
+    bind(TOKENS.Identity).toConstantValue(identity);
+    bind(TOKENS.Logger).toConstantValue(options.logger ?? consoleLogger);
+    bind(TOKENS.KeyRing).toConstantValue(keyRingOf(options, settings));
+    bind(TOKENS.RedisGateway)
+      .toResolvedValue((resolved: Settings) => new NodeRedisGateway(resolved.address), [TOKENS.Settings])
+      .inSingletonScope();
+    bind(TOKENS.RedisSyncService)
+      .toResolvedValue(serviceOf, [TOKENS.Settings, TOKENS.RedisGateway, TOKENS.KeyRing])
+      .inSingletonScope()
+      .onActivation((context, service) => {
+        logEvents(service, context.get(TOKENS.Logger));
+        return service;
+      });
+    bind(TOKENS.SyncInterceptor)
+      .toResolvedValue(
+        (service: RedisSyncService, user: Identity) => new RedisSyncInterceptor(service, user),
+        [TOKENS.RedisSyncService, TOKENS.Identity],
+      )
+      .inSingletonScope();
+  });
+}
+
+function serviceOf(settings: Settings, gateway: RedisGateway, keyRing: KeyRing): RedisSyncService {
+  return new RedisSyncService({
+    gateway,
+    catalogue: new Catalogue(settings.records),
+    keySpace: new KeySpace(settings.instanceId),
+    codec: new Codec(keyRing),
+    timings: settings.timings,
+  });
+}
+
+function keyRingOf({ secrets, env = process.env }: MirrorOptions, settings: Settings): KeyRing {
+  if (settings.keys.length > 0) return new FixedKeyRing(settings.keys);
+  return new StoredKeyRing(secrets === undefined ? new FileKeyStore(defaultKeyFile(env)) : new SecretKeyStore(secrets));
+}

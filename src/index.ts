@@ -1,0 +1,51 @@
+export { RedisMirrored, type MirroredOptions, type MutationSelector } from "./aspect/redis-mirrored.js";
+export { RedisRestored, type RestoredManyOptions, type RestoredOptions } from "./aspect/redis-restored.js";
+export {
+  type JoinPoint,
+  type MirrorJoinPoint,
+  type Mutation,
+  NoopSyncInterceptor,
+  type RestoreAdvice,
+  type RestoreJoinPoint,
+  type SyncInterceptor,
+} from "./aspect/join-point.js";
+export type { MethodDecoratorOfBothDialects } from "./aspect/method-decorator.js";
+export { RedisSyncInterceptor, type UserSource } from "./aspect/redis-sync-interceptor.js";
+export { createMirror, installMirror, type Mirror, useContainer } from "./container/mirror.js";
+export { noopMirrorModule, redisMirrorModule } from "./container/modules.js";
+export { TOKENS } from "./container/tokens.js";
+export { Identity } from "./settings/identity.js";
+export type { Logger } from "./settings/logger.js";
+export type { MirrorOptions, SecretStorage } from "./settings/options.js";
+export type { SettingProblem, Settings } from "./settings/settings.js";
+export { Codec } from "./sync/codec.js";
+export { ConnectionLostError, KeyRingError, MirrorError, RefusedError, UnreadableValueError } from "./sync/errors.js";
+export {
+  FixedKeyRing,
+  generateKey,
+  type KeyRing,
+  type KeyStore,
+  type MirrorKey,
+  parseKeys,
+  StoredKeyRing,
+} from "./sync/key-ring.js";
+export { KeySpace, type RecordId } from "./sync/keys.js";
+export type { DropReason, MirrorEvents, MirrorListener, MirrorState, MirrorStatus } from "./sync/mirror-events.js";
+export { NodeRedisGateway, type GatewayDeadlines, type RedisAddress } from "./sync/node-redis-gateway.js";
+export {
+  Catalogue,
+  defineRecord,
+  type ItemProperty,
+  type RecordDefinition,
+  type RecordKind,
+  type RecordOptions,
+} from "./sync/records.js";
+export type { RedisGateway, WireRefusal, WireWrite } from "./sync/redis-gateway.js";
+export {
+  type FlushResult,
+  type PreparedWrite,
+  RedisSyncService,
+  type RedisSyncServiceOptions,
+  type SyncTimings,
+} from "./sync/redis-sync-service.js";
+export type { BufferLimits } from "./sync/write-buffer.js";

@@ -1,0 +1,10 @@
+/** Where the mirror writes the few lines it has to say; VS Code's `LogOutputChannel` is one. */
+export interface Logger {
+  info(message: string): void;
+  warn(message: string): void;
+}
+
+export const consoleLogger: Logger = {
+  info: (message) => console.info(message),
+  warn: (message) => console.warn(message),
+};

@@ -1,0 +1,45 @@
+import type { RecordDefinition } from "../sync/records.js";
+import type { SyncTimings } from "../sync/redis-sync-service.js";
+import type { Logger } from "./logger.js";
+
+/** A place for secrets: VS Code's `context.secrets` is one. */
+export interface SecretStorage {
+  get(key: string): PromiseLike<string | undefined>;
+  store(key: string, value: string): PromiseLike<void>;
+}
+
+/** What a host may say. All of it is optional; what is left out comes from the environment, then from the defaults. */
+export interface MirrorOptions {
+  redis?: {
+    /** `redis://` or `rediss://`, with user, password, host, port and database; overrides the parts below. */
+    url?: string;
+    /** Default `localhost`. */
+    host?: string;
+    /** Default 6379. */
+    port?: number;
+    /** The ACL user. Default: none. */
+    username?: string;
+    password?: string;
+    /** The number of the database. Default 0. */
+    database?: number;
+    /** Default false. `ca`: certificate authorities to trust instead of the system's, in PEM. */
+    tls?: boolean | { ca?: string };
+  };
+  /** Whose state it is; a function where that becomes known later or changes. `undefined`: mirror nothing for now. */
+  userId?: string | (() => string | undefined);
+  /** Separates several instances of one user. Default: none, they share. */
+  instanceId?: string;
+  /** The keys of encrypted records, each 32 bytes in base64url; the first encrypts, all decrypt. */
+  keys?: string[];
+  /** Where the key that is made on first use is kept. Default: a file that only its owner may read. */
+  secrets?: SecretStorage;
+  /** Records of the host's own, made with `defineRecord`. */
+  records?: RecordDefinition[];
+  /** `false` binds the no-op. Default true. */
+  enabled?: boolean;
+  /** Default: the console, for what needs attention. */
+  logger?: Logger;
+  /** Default: `process.env`. */
+  env?: Record<string, string | undefined>;
+  timings?: Partial<SyncTimings>;
+}

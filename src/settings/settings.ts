@@ -1,0 +1,30 @@
+import type { MirrorKey } from "../sync/key-ring.js";
+import type { RedisAddress } from "../sync/node-redis-gateway.js";
+import type { RecordDefinition } from "../sync/records.js";
+import type { SyncTimings } from "../sync/redis-sync-service.js";
+
+/** All that the mirror was told, checked: nothing behind this point asks the environment again. */
+export interface Settings {
+  readonly isEnabled: boolean;
+  readonly address: RedisAddress;
+  /** Separates the instances of one user; empty: they share. */
+  readonly instanceId: string;
+  /** Keys that were named; where there are none, one is made once and kept. */
+  readonly keys: readonly MirrorKey[];
+  readonly records: readonly RecordDefinition[];
+  readonly timings: SyncTimings;
+}
+
+/** A setting that cannot be used. Never holds the value of a secret. */
+export interface SettingProblem {
+  /** As the user wrote it: `REDIS_PORT`, `redis.port`. */
+  readonly setting: string;
+  readonly expected: string;
+  readonly got: string;
+}
+
+export function describeProblem({ setting, expected, got }: SettingProblem): string {
+  return `Expected \`${setting}\` to be ${expected}, got ${got}`;
+}
+
+export type SettingsResult = { readonly settings: Settings } | { readonly problems: readonly SettingProblem[] };

@@ -1,0 +1,44 @@
+/** A running timer; `unref` lets the process end before it fires. */
+export interface Timer {
+  unref?(): unknown;
+}
+
+/** Time as the engine sees it: a parameter, so that tests and simulations can turn it by hand. */
+export interface Clock {
+  /** Milliseconds on a clock that only moves forward. Its zero means nothing. */
+  now(): number;
+  setTimeout(callback: () => void, delayMs: number): Timer;
+  clearTimeout(timer: Timer): void;
+}
+
+/** The process's own clock. The globals are looked up at each call: fake timers installed later are honoured. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  setTimeout: (callback, delayMs) => setTimeout(callback, delayMs),
+  clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
+};
+
+export interface DeadlineOptions {
+  deadlineMs: number;
+  /** Builds the error to reject with; also the place to let go of what the work holds. */
+  onExpired: () => Error;
+  clock: Clock;
+  /**
+   * Whether the timer keeps the process alive. Only where a caller is waiting for the answer:
+   * everything else here is unreferenced, and a process with nothing else to do would end before it.
+   */
+  isHoldingProcess?: boolean;
+}
+
+/**
+ * Waits for `work`, but no longer than the deadline. The work itself cannot be stopped from here:
+ * what it does later is ignored, its late failure included.
+ */
+export function withDeadline<T>(work: Promise<T>, options: DeadlineOptions): Promise<T> {
+  const { deadlineMs, onExpired, clock, isHoldingProcess = false } = options;
+  return new Promise<T>((resolve, reject) => {
+    const timer = clock.setTimeout(() => reject(onExpired()), deadlineMs);
+    if (!isHoldingProcess) timer.unref?.();
+    work.then(resolve, reject).finally(() => clock.clearTimeout(timer));
+  });
+}

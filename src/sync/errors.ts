@@ -1,0 +1,45 @@
+/** What every error of this package has in common: a stable `code` to branch on, and a sentence to read. */
+export abstract class MirrorError extends Error {
+  abstract readonly code: string;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The connection could not be made, broke, or stayed silent past its deadline. Trying again later may help. */
+export class ConnectionLostError extends MirrorError {
+  readonly code = "CONNECTION_LOST";
+}
+
+/**
+ * Redis answered, and said no: `OOM`, `NOPERM`, `READONLY`, `MISCONF`, `WRONGPASS`, `NOAUTH`, …
+ * The connection is fine; somebody has to change something on the server or in the settings.
+ */
+export class RefusedError extends MirrorError {
+  readonly code = "REFUSED";
+
+  /** The first word of the error reply, upper-case, e.g. `OOM`. */
+  readonly reply: string;
+
+  constructor(reply: string, options?: ErrorOptions) {
+    super(`Redis refused: ${reply}.`, options);
+    this.reply = reply;
+  }
+}
+
+/** A stored value that cannot be decrypted or parsed. Carries no part of the value. */
+export class UnreadableValueError extends MirrorError {
+  readonly code = "UNREADABLE_VALUE";
+}
+
+/** A key that is not 32 bytes of base64url, or a key store that cannot be read. Carries no part of a key. */
+export class KeyRingError extends MirrorError {
+  readonly code = "KEY_RING";
+}
+
+/** The sentence of any thrown thing, for a status line. Only for errors whose messages hold no user data. */
+export function describeError(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,105 @@
+import { createHash, randomBytes } from "node:crypto";
+import { KeyRingError } from "./errors.js";
+
+/** AES-256: exactly this many bytes, no passphrases. */
+export const KEY_BYTES = 32;
+
+/** One symmetric key, and the id by which a ciphertext says that it was made with it. */
+export interface MirrorKey {
+  readonly id: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The keys of the encrypted records: the first encrypts, all decrypt. */
+export interface KeyRing {
+  /** @throws KeyRingError where there is none and none could be made. */
+  encryptionKey(): Promise<MirrorKey>;
+  decryptionKey(id: string): Promise<MirrorKey | undefined>;
+}
+
+/** Where a key that was made here is kept: VS Code's SecretStorage, a file that only its owner may read. */
+export interface KeyStore {
+  /** Several keys are separated by commas. */
+  load(): Promise<string | undefined>;
+  /** Keeps `key` unless another process was faster. The answer is what is kept now. */
+  storeIfAbsent(key: string): Promise<string>;
+}
+
+/** Reads `a,b,c`: each 32 bytes in base64url. @throws KeyRingError that says how long the odd one is, never what it is. */
+export function parseKeys(text: string): MirrorKey[] {
+  const parts = text.split(",").map((part) => part.trim());
+  return parts.map((part, index) =>
+    parseKey(part, parts.length === 1 ? "the key" : `key ${index + 1} of ${parts.length}`),
+  );
+}
+
+function parseKey(text: string, which: string): MirrorKey {
+  const isBase64url = /^[A-Za-z0-9_-]+=?$/.test(text);
+  const bytes = isBase64url ? Buffer.from(text, "base64url") : undefined;
+  if (bytes?.length !== KEY_BYTES) {
+    const got = bytes === undefined ? `${text.length} characters that are not base64url` : `${bytes.length} bytes`;
+    throw new KeyRingError(`Expected ${which} to be ${KEY_BYTES} bytes in base64url (43 characters), got ${got}`);
+  }
+  return { id: keyId(bytes), bytes };
+}
+
+/** Derived from the key, so that two machines with the same key agree on it; too short to say anything of the key. */
+function keyId(bytes: Uint8Array): string {
+  return createHash("sha256").update("redis-mirrored key id\0").update(bytes).digest("base64url").slice(0, 11);
+}
+
+export function generateKey(): string {
+  return randomBytes(KEY_BYTES).toString("base64url");
+}
+
+/** Keys that the settings name. */
+export class FixedKeyRing implements KeyRing {
+  readonly #keys: readonly MirrorKey[];
+
+  constructor(keys: readonly MirrorKey[]) {
+    if (keys.length === 0) throw new KeyRingError("Expected at least one key, got none");
+    this.#keys = keys;
+  }
+
+  encryptionKey(): Promise<MirrorKey> {
+    return Promise.resolve(this.#keys[0]!);
+  }
+
+  decryptionKey(id: string): Promise<MirrorKey | undefined> {
+    return Promise.resolve(this.#keys.find((key) => key.id === id));
+  }
+}
+
+/** The keys of a store, read when first needed; where it has none, one is made and kept. */
+export class StoredKeyRing implements KeyRing {
+  readonly #store: KeyStore;
+  #opening: Promise<KeyRing> | undefined;
+
+  constructor(store: KeyStore) {
+    this.#store = store;
+  }
+
+  async encryptionKey(): Promise<MirrorKey> {
+    return (await this.#open()).encryptionKey();
+  }
+
+  async decryptionKey(id: string): Promise<MirrorKey | undefined> {
+    return (await this.#open()).decryptionKey(id);
+  }
+
+  #open(): Promise<KeyRing> {
+    // Forgotten when it fails: a store that could not be read now may be readable at the next attempt.
+    this.#opening ??= this.#load().catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error instanceof KeyRingError
+        ? error
+        : new KeyRingError("The key store could not be read or written", { cause: error });
+    });
+    return this.#opening;
+  }
+
+  async #load(): Promise<KeyRing> {
+    const kept = (await this.#store.load()) ?? (await this.#store.storeIfAbsent(generateKey()));
+    return new FixedKeyRing(parseKeys(kept));
+  }
+}

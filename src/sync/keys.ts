@@ -1,0 +1,43 @@
+/** Which user's which record. */
+export interface RecordId {
+  userId: string;
+  record: string;
+}
+
+const PLAIN_ID = /^[A-Za-z0-9._@-]+$/;
+
+/**
+ * An id as it stands in a key: characters other than `[A-Za-z0-9._@-]` become `%XX`, one for each of their
+ * UTF-8 bytes. Two ids never become one: half a surrogate pair, which UTF-8 proper cannot say, is written as the
+ * three bytes it would have.
+ */
+export function encodeId(id: string): string {
+  if (PLAIN_ID.test(id)) return id;
+  let encoded = "";
+  for (const character of id) {
+    encoded += PLAIN_ID.test(character) ? character : percentEncode(character);
+  }
+  return encoded;
+}
+
+function percentEncode(character: string): string {
+  const codePoint = character.codePointAt(0)!;
+  const isHalfSurrogatePair = codePoint >= 0xd800 && codePoint <= 0xdfff;
+  const bytes = isHalfSurrogatePair
+    ? [0xe0 | (codePoint >> 12), 0x80 | ((codePoint >> 6) & 0x3f), 0x80 | (codePoint & 0x3f)]
+    : [...Buffer.from(character)];
+  return bytes.map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
+}
+
+/** Names the Redis keys: `roo:<userId>:<record>`, with an instance id `roo:<userId>:<instanceId>:<record>`. */
+export class KeySpace {
+  readonly #instance: string;
+
+  constructor(instanceId = "") {
+    this.#instance = instanceId === "" ? "" : `${encodeId(instanceId)}:`;
+  }
+
+  keyOf({ userId, record }: RecordId): string {
+    return `roo:${encodeId(userId)}:${this.#instance}${record}`;
+  }
+}

@@ -1,0 +1,79 @@
+import { EventEmitter } from "node:events";
+import type { RecordId } from "./keys.js";
+
+/** How the mirror is. `degraded`: Redis cannot be used now, and local work goes on unaffected. */
+export type MirrorState = "connected" | "connecting" | "degraded" | "disabled" | "misconfigured";
+
+export interface MirrorStatus {
+  readonly state: MirrorState;
+  /** Why, in a sentence; for `degraded` and `misconfigured`. */
+  readonly reason?: string;
+  /** Since when it is in this state. */
+  readonly since: Date;
+  /** How many keys wait to be written. */
+  readonly pending: number;
+  /** How much they are, in UTF-8 bytes. */
+  readonly pendingBytes: number;
+  /** Saves taken since this engine was made. */
+  readonly saves: number;
+  /** Round trips that carried writes. */
+  readonly batches: number;
+  /** Values that arrived in Redis, and their bytes. */
+  readonly sentKeys: number;
+  readonly sentBytes: number;
+}
+
+/** Why a save will not reach Redis. */
+export type DropReason =
+  /** JSON cannot carry the value. */
+  | "not-json"
+  /** Larger than all that may wait. */
+  | "too-large"
+  /** Something had to give way, and this had waited longest. */
+  | "overflow"
+  /** The key to encrypt it with could not be had. */
+  | "not-encrypted"
+  /** The engine was closed before, or with it still waiting. */
+  | "closed"
+  /** A selector of the host's threw. */
+  | "selector";
+
+/** What the mirror tells. None of it holds a value, and none is called `error`: Node throws when nobody listens to that. */
+export interface MirrorEvents {
+  status: [status: MirrorStatus];
+  /** A batch is in Redis. */
+  flushed: [batch: { keys: number; bytes: number }];
+  /** A batch or a connection failed; its writes wait again. */
+  failed: [failure: { reason: string; code: string; keys: number }];
+  dropped: [drop: { userId: string | undefined; record: string; reason: DropReason; detail: string }];
+  restored: [record: RecordId];
+  /** A mirrored value counts as absent: it cannot be decrypted, parsed or adopted. */
+  unreadable: [value: RecordId & { detail: string }];
+  /** Another instance changed a record. */
+  remoteChange: [record: RecordId];
+}
+
+export type MirrorListener<Event extends keyof MirrorEvents> = (...args: MirrorEvents[Event]) => void;
+
+/** An emitter whose listeners cannot hurt the one who emits. */
+export class MirrorEmitter {
+  readonly #emitter = new EventEmitter();
+
+  on<Event extends keyof MirrorEvents>(event: Event, listener: MirrorListener<Event>): void {
+    this.#emitter.on(event, listener as (...args: unknown[]) => void);
+  }
+
+  off<Event extends keyof MirrorEvents>(event: Event, listener: MirrorListener<Event>): void {
+    this.#emitter.off(event, listener as (...args: unknown[]) => void);
+  }
+
+  emit<Event extends keyof MirrorEvents>(event: Event, ...args: MirrorEvents[Event]): void {
+    for (const listener of this.#emitter.listeners(event)) {
+      try {
+        listener(...args);
+      } catch {
+        // A listener is a guest in a save; what it throws must not reach the host that saves.
+      }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * `document`: one value, replaced as a whole.
+ * `collection`: an array of items, mirrored newest first and at most `limit` long.
+ */
+export type RecordKind = "document" | "collection";
+
+/** A property's name, or a function from an item to its value. */
+export type ItemProperty<T> = string | ((item: unknown) => T | undefined);
+
+export interface RecordOptions {
+  /** Starts with a letter, then letters, digits, `.`, `_` or `-`. The last part of the Redis key. */
+  name: string;
+  kind: RecordKind;
+  /** What tells the items of a collection apart. Default: the property `id`. */
+  id?: ItemProperty<string>;
+  /** How new an item of a collection is, a number. Default: the property `ts`, milliseconds since 1970. */
+  recency?: ItemProperty<number>;
+  /** How many items of a collection are mirrored. Default 50, minimum 1. */
+  limit?: number;
+  /** How long the mirror keeps it after the last write, seconds. Default: the setting, 7 days. */
+  ttlSeconds?: number;
+  /** Whether it leaves the process only as a JWE. Default false. */
+  encrypted?: boolean;
+}
+
+/** A record as the catalogue holds it: every option decided. */
+export interface RecordDefinition {
+  readonly name: string;
+  readonly kind: RecordKind;
+  readonly id: (item: unknown) => string | undefined;
+  readonly recency: (item: unknown) => number | undefined;
+  readonly limit: number;
+  readonly ttlSeconds: number | undefined;
+  readonly encrypted: boolean;
+}
+
+export const DEFAULT_COLLECTION_LIMIT = 50;
+
+/**
+ * Describes a piece of a user's state that may be mirrored.
+ *
+ * @example defineRecord({ name: "bookmarks", kind: "collection", recency: "createdAt", limit: 200 })
+ * @throws TypeError that names the option, what was expected and what was got.
+ */
+export function defineRecord(options: RecordOptions): RecordDefinition {
+  const { name, kind, id = "id", recency = "ts", limit = DEFAULT_COLLECTION_LIMIT, ttlSeconds } = options;
+  // `~` is the mirror's own bookkeeping and `:` separates the parts of a key, so neither may be in a name.
+  expect(
+    typeof name === "string" && /^[A-Za-z][A-Za-z0-9._-]*$/.test(name),
+    "name",
+    "a letter followed by letters, digits, `.`, `_` or `-`",
+    name,
+  );
+  expect(kind === "document" || kind === "collection", "kind", '"document" or "collection"', kind);
+  expect(Number.isInteger(limit) && limit >= 1, "limit", "an integer of at least 1", limit);
+  expect(
+    ttlSeconds === undefined || (Number.isInteger(ttlSeconds) && ttlSeconds >= 1),
+    "ttlSeconds",
+    "an integer of at least 1",
+    ttlSeconds,
+  );
+  return Object.freeze({
+    name,
+    kind,
+    id: property(id),
+    recency: property(recency),
+    limit,
+    ttlSeconds,
+    encrypted: options.encrypted ?? false,
+  });
+}
+
+function property<T>(accessor: ItemProperty<T>): (item: unknown) => T | undefined {
+  if (typeof accessor === "function") return accessor;
+  return (item) => (item as Record<string, T> | null | undefined)?.[accessor];
+}
+
+function expect(isMet: boolean, option: string, expected: string, got: unknown): asserts isMet {
+  if (isMet) return;
+  throw new TypeError(`Expected \`${option}\` of a record to be ${expected}, got \`${String(got)}\` (${typeof got})`);
+}
+
+/** The records that are mirrored without being asked: the state that Roo-Code and its forks keep. */
+export const BUILT_IN_RECORDS: readonly RecordDefinition[] = [
+  defineRecord({ name: "taskHistory", kind: "collection" }),
+  defineRecord({ name: "provider", kind: "document", encrypted: true }),
+  defineRecord({ name: "customInstructions", kind: "document" }),
+];
+
+/** Which records may be mirrored. What is not in here never leaves the process. */
+export class Catalogue {
+  readonly #definitions: ReadonlyMap<string, RecordDefinition>;
+
+  /** @param additional Records of the host's own; one of the same name replaces the built-in one. */
+  constructor(additional: readonly RecordDefinition[] = []) {
+    this.#definitions = new Map([...BUILT_IN_RECORDS, ...additional].map((record) => [record.name, record]));
+  }
+
+  find(name: string): RecordDefinition | undefined {
+    return this.#definitions.get(name);
+  }
+}

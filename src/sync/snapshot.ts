@@ -1,0 +1,103 @@
+import type { RecordDefinition } from "./records.js";
+
+/** A value as it stood at one moment, as JSON; or why it has none. */
+export type Snapshot = { readonly text: string } | { readonly refusal: string };
+
+/**
+ * Takes down a value at the door, so that nothing the caller does to it afterwards is seen.
+ * A value that JSON would silently change (a Map into `{}`, NaN into `null`) is refused, not changed.
+ * The refusal names the kind of thing that was found and nothing of what it held.
+ */
+export function takeSnapshot(record: RecordDefinition, value: unknown): Snapshot {
+  if (record.kind === "collection" && !Array.isArray(value)) {
+    return { refusal: `expected an array, got ${nameOf(value)}` };
+  }
+  const mirrored = record.kind === "collection" ? newestFirst(value as unknown[], record) : value;
+  let text: string | undefined;
+  try {
+    // First, because it ends on a cycle, which the walk below would not.
+    text = JSON.stringify(mirrored);
+  } catch (error) {
+    // The message would name the properties on the way: those may be anybody's words.
+    return {
+      refusal:
+        error instanceof RangeError ? "it is nested too deeply" : "it holds a BigInt, a cycle or a throwing `toJSON`",
+    };
+  }
+  if (text === undefined) return { refusal: `JSON cannot carry ${nameOf(value)}` };
+  const stranger = findStranger(mirrored);
+  return stranger === undefined ? { text } : { refusal: `JSON cannot carry ${stranger}` };
+}
+
+/** The first thing in a value that JSON would drop or turn into something else, by its kind. */
+function findStranger(value: unknown): string | undefined {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return undefined;
+    case "number":
+      return Number.isFinite(value) ? undefined : "NaN or Infinity";
+    case "object":
+      return value === null ? undefined : findStrangerInside(value);
+    default:
+      return nameOf(value);
+  }
+}
+
+function findStrangerInside(value: object): string | undefined {
+  if (Array.isArray(value)) {
+    // By index and not by iterator: holes count, and it is four times as fast.
+    for (let index = 0; index < value.length; index++) {
+      const stranger = findStranger(value[index]);
+      if (stranger !== undefined) return stranger;
+    }
+    return undefined;
+  }
+  // What says itself how it is to be written (a Date, a URL) is taken at its word.
+  if (typeof (value as { toJSON?: unknown }).toJSON === "function") return undefined;
+  if (!isRecordLike(value)) return nameOf(value);
+  for (const key in value) {
+    if (!Object.hasOwn(value, key)) continue;
+    const property = (value as Record<string, unknown>)[key];
+    // A property that is undefined is one that is not there, in JSON as in the host's own store.
+    if (property === undefined) continue;
+    const stranger = findStranger(property);
+    if (stranger !== undefined) return stranger;
+  }
+  return undefined;
+}
+
+/** Objects whose own enumerable properties are all there is to them, and boxed primitives. */
+function isRecordLike(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null) return true;
+  return ["Object", "String", "Number", "Boolean"].includes(tagOf(value));
+}
+
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice("[object ".length, -1);
+}
+
+function nameOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  const kind = typeof value === "object" ? tagOf(value) : typeof value;
+  return /^[aeiou]/i.test(kind) ? `an ${kind}` : `a ${kind}`;
+}
+
+/** The `limit` newest items, newest first, equally new ones in the host's order. The host's array is left as it is. */
+export function newestFirst(items: readonly unknown[], record: RecordDefinition): readonly unknown[] {
+  const ages = items.map((item) => recencyOf(item, record));
+  const isSorted = ages.every((recency, index) => index === 0 || recency <= ages[index - 1]!);
+  if (isSorted) return items.length <= record.limit ? items : items.slice(0, record.limit);
+  return ages
+    .map((recency, index) => ({ recency, index }))
+    .sort((a, b) => b.recency - a.recency || a.index - b.index)
+    .slice(0, record.limit)
+    .map(({ index }) => items[index]);
+}
+
+function recencyOf(item: unknown, record: RecordDefinition): number {
+  const recency = record.recency(item);
+  // Below every date, and finite: two of them must compare as equal, not as NaN.
+  return typeof recency === "number" && Number.isFinite(recency) ? recency : -Number.MAX_VALUE;
+}

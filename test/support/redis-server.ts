@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { createClient } from "@redis/client";
+
+/** As quiet as the mirror's own, so that command counts stay readable. */
+type Client = ReturnType<typeof createClient>;
+
+/** A redis-server of the test's own, on a free loopback port, without persistence. */
+export class RedisServer {
+  readonly port: number;
+  #process: ChildProcess | undefined;
+  #client: Client | undefined;
+  readonly #args: readonly string[];
+
+  private constructor(port: number, args: readonly string[]) {
+    this.port = port;
+    this.#args = args;
+  }
+
+  /** @param args More of redis-server's options: `["--requirepass", "secret"]`. */
+  static async start(...args: string[]): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), args);
+    await server.restart();
+    return server;
+  }
+
+  /** Reserves a port where nothing listens; `restart` then starts the server there. */
+  static async absent(...args: string[]): Promise<RedisServer> {
+    return new RedisServer(await freePort(), args);
+  }
+
+  /** Starts it, empty, on the same port as before. */
+  async restart(): Promise<void> {
+    const options = [
+      "--port",
+      String(this.port),
+      "--bind",
+      "127.0.0.1",
+      "--save",
+      "",
+      "--appendonly",
+      "no",
+      "--daemonize",
+      "no",
+    ];
+    const started = spawn("redis-server", [...options, ...this.#args], { stdio: ["ignore", "pipe", "inherit"] });
+    this.#process = started;
+    let log = "";
+    for await (const chunk of started.stdout) {
+      log += String(chunk);
+      if (log.includes("Ready to accept connections")) break;
+    }
+    if (started.exitCode !== null) throw new Error(`redis-server ended: ${log}`);
+    started.stdout.destroy();
+  }
+
+  /** SIGKILL: what was in it is gone. */
+  async kill(): Promise<void> {
+    this.#client?.destroy();
+    this.#client = undefined;
+    const running = this.#process;
+    this.#process = undefined;
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+    running.kill("SIGKILL");
+    await once(running, "exit");
+  }
+
+  /** SIGSTOP: connections are accepted, and nothing is answered. */
+  freeze(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#process?.kill("SIGCONT");
+  }
+
+  /** A client beside the mirror's, to look at what is there. */
+  async client(options: { password?: string; username?: string; database?: number } = {}): Promise<Client> {
+    if (this.#client?.isOpen) return this.#client;
+    const client = createClient({
+      ...options,
+      RESP: 2,
+      disableClientInfo: true,
+      socket: { host: "127.0.0.1", port: this.port, reconnectStrategy: false },
+    });
+    client.on("error", () => {});
+    await client.connect();
+    this.#client = client;
+    return client;
+  }
+
+  async get(redisKey: string): Promise<string | null> {
+    return (await this.client()).get(redisKey);
+  }
+
+  /** How many connections the mirror has open: those that name themselves so. */
+  async mirrorConnections(): Promise<number> {
+    const list = await (await this.client()).sendCommand<string>(["CLIENT", "LIST"]);
+    return list.split("\n").filter((line) => line.includes("name=redis-mirrored")).length;
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("expected a TCP address");
+  return address.port;
+}
