@@ -91,8 +91,13 @@ export class Mirror implements Disposable, AsyncDisposable {
     return this.#closing;
   }
 
-  [Symbol.dispose](): void {
+  /** For VS Code's `context.subscriptions`. Does not wait: where that is possible, `await mirror.close()`. */
+  dispose(): void {
     void this.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,8 +4,7 @@ import Mocha = require("mocha");
 class ClosingLineReporter extends Mocha.reporters.Spec {
   override epilogue(): void {
     super.epilogue();
-    const { passes = 0, failures = 0 } = this.stats ?? {};
-    console.log(`${passes} passed, ${failures} failed`);
+    console.log(`${this.stats?.passes} passed, ${this.stats?.failures} failed`);
   }
 }
 
