@@ -55,7 +55,7 @@ export function RedisMirrored(
 function toAdvice(recordOrSelector: unknown, { value, result, userId }: MirroredOptions): MirrorAdvice {
   if (typeof recordOrSelector === "function") {
     const selector = recordOrSelector as MutationSelector;
-    return { mutation: (target, args) => selector.apply(target, [...args]), mutationFromResult: undefined };
+    return { mutation: (target, args) => selector.apply(target, args as unknown[]), mutationFromResult: undefined };
   }
   if (typeof recordOrSelector !== "string" || recordOrSelector === "") {
     throw new TypeError(
@@ -65,12 +65,12 @@ function toAdvice(recordOrSelector: unknown, { value, result, userId }: Mirrored
   const record = recordOrSelector;
   const mutationOf = (target: unknown, args: readonly unknown[], mirrored: unknown): Mutation | undefined => {
     if (userId === undefined) return { record, value: mirrored };
-    const owner = userId.apply(target, [...args]);
+    const owner = userId.apply(target, args as unknown[]);
     return owner === undefined ? undefined : { record, value: mirrored, userId: owner };
   };
   return {
     mutation: (target, args) =>
-      mutationOf(target, args, value === undefined ? args[0] : value.apply(target, [...args])),
+      mutationOf(target, args, value === undefined ? args[0] : value.apply(target, args as unknown[])),
     mutationFromResult: result && ((target, args, returned) => mutationOf(target, args, result(target, returned))),
   };
 }

@@ -124,7 +124,8 @@ export class RedisSyncInterceptor implements SyncInterceptor {
   }
 
   #isTakenSince(before: number, { userId, record, value }: Taken): boolean {
-    for (const taken of this.#taken.slice(before)) {
+    for (let index = before; index < this.#taken.length; index++) {
+      const taken = this.#taken[index]!;
       if (taken.userId === userId && taken.record === record && Object.is(taken.value, value)) return true;
     }
     // Only an inner call has an outer one to tell.

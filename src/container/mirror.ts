@@ -16,7 +16,7 @@ import { TOKENS } from "./tokens.js";
 
 /** Whether the real binding or the no-op is in place, and if the no-op, why. */
 type Binding =
-  | { readonly kind: "active"; readonly module: ContainerModule; readonly service: RedisSyncService }
+  | { readonly kind: "active"; readonly since: Date; readonly module: ContainerModule }
   | { readonly kind: "disabled"; readonly since: Date }
   | { readonly kind: "misconfigured"; readonly since: Date; readonly reason: string };
 
@@ -30,6 +30,8 @@ export class Mirror implements Disposable, AsyncDisposable {
   readonly #identity: Identity;
   readonly #events = new MirrorEmitter();
   #binding: Binding;
+  /** Of the active binding; made with the first decorated call, which activation thus does not pay for. */
+  #service: RedisSyncService | undefined;
   #swapping: Promise<unknown> = Promise.resolve();
   #closing: Promise<FlushResult> | undefined;
   #uninstall = () => {};
@@ -37,14 +39,24 @@ export class Mirror implements Disposable, AsyncDisposable {
   constructor(options: MirrorOptions = {}) {
     this.#options = options;
     this.#identity = new Identity(options);
-    this.container.load(noopMirrorModule);
     this.#binding = this.#bind(options);
+    if (this.#binding.kind !== "active") this.container.load(noopMirrorModule);
   }
 
   get status(): MirrorStatus {
-    if (this.#binding.kind === "active") return this.#binding.service.status;
-    const { kind: state, ...rest } = this.#binding;
-    return { state, ...rest, pending: 0, pendingBytes: 0, saves: 0, batches: 0, sentKeys: 0, sentBytes: 0 };
+    if (this.#service !== undefined) return this.#service.status;
+    const binding = this.#binding;
+    const nothing = {
+      since: binding.since,
+      pending: 0,
+      pendingBytes: 0,
+      saves: 0,
+      batches: 0,
+      sentKeys: 0,
+      sentBytes: 0,
+    };
+    if (binding.kind === "active") return { state: "connecting", ...nothing };
+    return { state: binding.kind, ...(binding.kind === "misconfigured" && { reason: binding.reason }), ...nothing };
   }
 
   on<Event extends keyof MirrorEvents>(event: Event, listener: MirrorListener<Event>): this {
@@ -60,7 +72,7 @@ export class Mirror implements Disposable, AsyncDisposable {
   /** Sign-in, switch or, with `undefined`, sign-out: from the next save on. Makes up for the restores that found no user. */
   setUser(userId: string | undefined): void {
     this.#identity.set(userId);
-    if (this.#binding.kind !== "active") return;
+    if (this.#service === undefined) return;
     const interceptor = interceptorOf(this.container);
     if (interceptor instanceof RedisSyncInterceptor) interceptor.resumeRestores();
   }
@@ -68,21 +80,24 @@ export class Mirror implements Disposable, AsyncDisposable {
   /** Puts the real binding in place, if the settings allow. */
   enable(): Promise<void> {
     return this.#swap(() => {
-      if (this.#binding.kind !== "active") this.#take(this.#bind({ ...this.#options, enabled: true }));
+      if (this.#binding.kind === "active") return;
+      this.container.unload(noopMirrorModule);
+      const binding = this.#bind({ ...this.#options, enabled: true });
+      if (binding.kind !== "active") this.container.load(noopMirrorModule);
+      this.#take(binding);
     });
   }
 
   /** Puts the no-op in place at once, then flushes what was saved before and closes the connection. Does not reject. */
   disable(): Promise<void> {
-    const { service } = this.#unbind();
-    this.#take({ kind: "disabled", since: new Date() });
+    const service = this.#unbind();
     return this.#swap(() => service?.close());
   }
 
   /** Sends now what was saved so far, and says whether it is in Redis. Settles within the timeout; does not reject. */
   async flush(options?: { timeoutMs?: number }): Promise<FlushResult> {
-    if (this.#binding.kind === "active") return this.#binding.service.flush(options);
-    return { flushed: false, reason: `the mirror is ${this.#binding.kind}` };
+    if (this.#binding.kind !== "active") return { flushed: false, reason: `the mirror is ${this.#binding.kind}` };
+    return this.#service === undefined ? { flushed: true } : this.#service.flush(options);
   }
 
   /** Flushes within the timeout, then lets go of everything; decorated calls are plain ones again. Idempotent; does not reject. */
@@ -111,8 +126,7 @@ export class Mirror implements Disposable, AsyncDisposable {
 
   async #close(options?: { timeoutMs?: number }): Promise<FlushResult> {
     this.#uninstall();
-    const { service } = this.#unbind();
-    this.#take({ kind: "disabled", since: new Date() });
+    const service = this.#unbind();
     const result: FlushResult = service === undefined ? { flushed: true } : await service.close(options);
     await this.#swapping;
     return result;
@@ -146,31 +160,31 @@ export class Mirror implements Disposable, AsyncDisposable {
   }
 
   #bindActive(settings: Settings): Binding {
-    const module = activeMirrorModule(this.#options, settings, this.#identity);
-    this.container.unload(noopMirrorModule);
+    const module = activeMirrorModule(this.#options, settings, this.#identity, (service) => {
+      this.#service = service;
+      for (const event of FORWARDED_EVENTS) this.#forward(event, service);
+    });
     this.container.load(module);
-    const service = this.container.get<RedisSyncService>(TOKENS.RedisSyncService);
-    for (const event of FORWARDED_EVENTS) this.#forward(event, service);
-    return { kind: "active", module, service };
+    return { kind: "active", since: new Date(), module };
   }
 
   #forward<Event extends keyof MirrorEvents>(event: Event, service: RedisSyncService): void {
     service.on(event, (...args) => {
       // One that is being closed still tells what became of its last saves, but its state is no longer the mirror's.
-      const isCurrent = this.#binding.kind === "active" && this.#binding.service === service;
-      if (isCurrent || event !== "status") this.#events.emit(event, ...args);
+      if (this.#service === service || event !== "status") this.#events.emit(event, ...args);
     });
   }
 
   /** Puts the no-op in place of the real binding, or of one that the host has put there. */
-  #unbind(): { service?: RedisSyncService } {
-    if (this.#binding.kind !== "active") return {};
-    const { module, service } = this.#binding;
-    this.container.unload(module);
+  #unbind(): RedisSyncService | undefined {
+    const service = this.#service;
+    this.#service = undefined;
+    if (this.#binding.kind === "active") this.container.unload(this.#binding.module);
     // What the host has rebound is not the module's, and would stand beside what is bound next.
     for (const token of Object.values(TOKENS)) if (this.container.isBound(token)) this.container.unbind(token);
     this.container.load(noopMirrorModule);
-    return { service };
+    this.#take({ kind: "disabled", since: new Date() });
+    return service;
   }
 
   #take(binding: Binding): void {

@@ -40,8 +40,16 @@ export function redisMirrorModule(options: MirrorOptions = {}): ContainerModule 
   return noopMirrorModule;
 }
 
-/** What `redisMirrorModule` binds, once the settings are known to be good. The identity is the caller's to change. */
-export function activeMirrorModule(options: MirrorOptions, settings: Settings, identity: Identity): ContainerModule {
+/**
+ * What `redisMirrorModule` binds, once the settings are known to be good. The identity is the caller's to change, and
+ * `onServiceMade` tells it of the engine, which is made when it is first needed.
+ */
+export function activeMirrorModule(
+  options: MirrorOptions,
+  settings: Settings,
+  identity: Identity,
+  onServiceMade: (service: RedisSyncService) => void = () => {},
+): ContainerModule {
   return new ContainerModule(({ bind }) => {
     bind(TOKENS.Settings).toConstantValue(settings);
     bind(TOKENS.Identity).toConstantValue(identity);
@@ -55,6 +63,7 @@ export function activeMirrorModule(options: MirrorOptions, settings: Settings, i
       .inSingletonScope()
       .onActivation((context, service) => {
         logEvents(service, context.get(TOKENS.Logger));
+        onServiceMade(service);
         return service;
       });
     bind(TOKENS.SyncInterceptor)

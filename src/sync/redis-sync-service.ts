@@ -118,7 +118,9 @@ export class RedisSyncService {
     state: "connecting",
     since: new Date(),
   };
-  #batch: readonly PendingWrite[] | undefined;
+  /** What is on its way: not pending any more, and not yet in Redis. */
+  #batch: readonly PendingWrite[] = [];
+  #isAttempting = false;
   #timer: Timer | undefined;
   #isDue = false;
   #healedServer: string | undefined;
@@ -147,7 +149,7 @@ export class RedisSyncService {
   }
 
   get status(): MirrorStatus {
-    const inFlight = this.#batch ?? [];
+    const inFlight = this.#batch;
     return {
       ...this.#health,
       pending: this.#pending.keys + inFlight.length,
@@ -206,7 +208,8 @@ export class RedisSyncService {
   /** The second half of `set`: the local write has succeeded. */
   submit(write: PreparedWrite): void {
     if (this.#closing !== undefined) return this.#drop(write, "closed", "the mirror was closed before");
-    const pending: PendingWrite = { ...write, sequence: ++this.#counts.saves };
+    const { redisKey, userId, record, text, bytes } = write;
+    const pending: PendingWrite = { redisKey, userId, record, text, bytes, sequence: ++this.#counts.saves };
     for (const evicted of this.#pending.put(pending))
       this.#giveUp(evicted, evicted === pending ? "too-large" : "overflow");
     // After a failure a retry is already set for later; a steady writer must not bring it forward.
@@ -239,12 +242,13 @@ export class RedisSyncService {
 
   /** One batch at a time: a second one could overtake the first. */
   #drainNow(): void {
-    if (this.#batch !== undefined) {
+    if (this.#isAttempting) {
       this.#isDue = true;
       return;
     }
     this.#cancelTimer();
     if (this.#breaker.tryAcquire()) {
+      this.#isAttempting = true;
       this.#batch = this.#pending.take(BATCH_LIMITS);
       void this.#attempt(this.#batch).then(() => this.#afterAttempt());
     } else {
@@ -262,6 +266,7 @@ export class RedisSyncService {
       else await this.#send(writes, wire, healing);
     } catch (error) {
       if (this.#isClosed) return;
+      this.#batch = [];
       this.#putBack(batch);
       this.#failed(error, batch.length);
     }
@@ -312,6 +317,7 @@ export class RedisSyncService {
   ): Promise<void> {
     const server = this.#gateway.serverId;
     const refusals = await this.#gateway.write([...wire, ...healing]);
+    this.#batch = [];
     this.#counts.batches++;
     const refused = writes.filter((_write, index) => refusals[index] !== undefined);
     const arrived = wire.filter((_write, index) => refusals[index] === undefined);
@@ -357,7 +363,7 @@ export class RedisSyncService {
   }
 
   #afterAttempt(): void {
-    this.#batch = undefined;
+    this.#isAttempting = false;
     const isDue = this.#isDue;
     this.#isDue = false;
     if (this.#isClosed) return;
@@ -421,9 +427,7 @@ export class RedisSyncService {
   }
 
   #flush(timeoutMs: number): Promise<FlushResult> {
-    const awaited = new Map(
-      [...(this.#batch ?? []), ...this.#pending.all()].map((write) => [write.redisKey, write.sequence]),
-    );
+    const awaited = new Map([...this.#batch, ...this.#pending.all()].map((write) => [write.redisKey, write.sequence]));
     if (awaited.size === 0) return Promise.resolve({ flushed: true });
     if (this.#breaker.remainingMs > 0)
       return Promise.resolve({ flushed: false, reason: this.#health.reason ?? "writing is paused" });
@@ -471,7 +475,7 @@ export class RedisSyncService {
     this.#cancelTimer();
     this.#gateway.onConnectionLost = undefined;
     this.#gateway.close();
-    for (const write of [...(this.#batch ?? []), ...this.#pending.take({ maxKeys: Infinity, maxBytes: Infinity })]) {
+    for (const write of [...this.#batch, ...this.#pending.take({ maxKeys: Infinity, maxBytes: Infinity })]) {
       this.#drop(write, "closed", "the mirror was closed while it was waiting");
     }
     return result;
@@ -519,6 +523,6 @@ export class RedisSyncService {
 
   /** This process's own save of a record that is still on its way to Redis. */
   #unsent(redisKey: string): { readonly text: string | undefined } | undefined {
-    return this.#pending.get(redisKey) ?? this.#batch?.find((write) => write.redisKey === redisKey);
+    return this.#pending.get(redisKey) ?? this.#batch.find((write) => write.redisKey === redisKey);
   }
 }

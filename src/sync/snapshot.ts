@@ -57,7 +57,6 @@ function findStrangerInside(value: object): string | undefined {
   if (typeof (value as { toJSON?: unknown }).toJSON === "function") return undefined;
   if (!isRecordLike(value)) return nameOf(value);
   for (const key in value) {
-    if (!Object.hasOwn(value, key)) continue;
     const property = (value as Record<string, unknown>)[key];
     // A property that is undefined is one that is not there, in JSON as in the host's own store.
     if (property === undefined) continue;

@@ -1,4 +1,4 @@
-import Mocha = require("mocha");
+const Mocha: typeof import("mocha") = require("mocha");
 
 /** The `spec` report, and as its last line what a machine reads: `N passed, N failed`. */
 class ClosingLineReporter extends Mocha.reporters.Spec {
@@ -8,4 +8,4 @@ class ClosingLineReporter extends Mocha.reporters.Spec {
   }
 }
 
-export = ClosingLineReporter;
+module.exports = ClosingLineReporter;

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createClient } from "@redis/client";
 
 /** As quiet as the mirror's own, so that command counts stay readable. */
-type Client = ReturnType<typeof createClient>;
+type Client = ReturnType<typeof connectTo>;
 
 /** A redis-server of the test's own, on a free loopback port, without persistence. */
 export class RedisServer {
@@ -78,12 +78,7 @@ export class RedisServer {
   /** A client beside the mirror's, to look at what is there. */
   async client(options: { password?: string; username?: string; database?: number } = {}): Promise<Client> {
     if (this.#client?.isOpen) return this.#client;
-    const client = createClient({
-      ...options,
-      RESP: 2,
-      disableClientInfo: true,
-      socket: { host: "127.0.0.1", port: this.port, reconnectStrategy: false },
-    });
+    const client = connectTo(this.port, options);
     client.on("error", () => {});
     await client.connect();
     this.#client = client;
@@ -109,4 +104,9 @@ export async function freePort(): Promise<number> {
   await once(server, "close");
   if (address === null || typeof address === "string") throw new Error("expected a TCP address");
   return address.port;
+}
+
+function connectTo(port: number, options: { password?: string; username?: string; database?: number }) {
+  const socket = { host: "127.0.0.1", port, reconnectStrategy: false as const };
+  return createClient({ ...options, RESP: 2, disableClientInfo: true, socket });
 }

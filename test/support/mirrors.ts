@@ -1,0 +1,84 @@
+import {
+  createMirror,
+  type Mirror,
+  type MirrorEvents,
+  type MirrorOptions,
+  NodeRedisGateway,
+  RedisMirrored,
+  TOKENS,
+  useContainer,
+} from "redis-mirrored";
+import type { RedisSyncService } from "redis-mirrored";
+
+export const SILENT = { info: () => {}, warn: () => {} };
+export const KEY = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA";
+
+/** Short enough for a test to wait for, in the proportions of the real ones. */
+export const SHORT_TIMINGS = { batchWindowMs: 20, pauseMs: 1_000, healthCheckMs: 100 };
+const SHORT_DEADLINES = { connectMs: 300, commandMs: 300, perMebibyteMs: 8_000 };
+
+export interface MirrorUnderTest {
+  readonly mirror: Mirror;
+  readonly service: RedisSyncService;
+}
+
+/** A mirror on a real server, in a hurry. */
+export function hurriedMirror(port: number, options: MirrorOptions = {}): MirrorUnderTest {
+  const mirror = createMirror({
+    userId: "alice",
+    keys: [KEY],
+    env: {},
+    logger: SILENT,
+    timings: SHORT_TIMINGS,
+    ...options,
+    redis: { host: "127.0.0.1", port, ...options.redis },
+  });
+  const { address } = mirror.container.get(TOKENS.Settings);
+  mirror.container.rebind(TOKENS.RedisGateway).toConstantValue(new NodeRedisGateway(address, SHORT_DEADLINES));
+  return { mirror, service: mirror.container.get(TOKENS.RedisSyncService) };
+}
+
+/** Makes decorators find a mirror for as long as `work` takes. */
+export async function whileInstalled<T>(mirror: Mirror, work: () => Promise<T>): Promise<T> {
+  const installed = useContainer(mirror.container as never);
+  try {
+    return await work();
+  } finally {
+    installed[Symbol.dispose]();
+  }
+}
+
+/** Waits for the mirror to tell of something, and for the condition to hold when it does. */
+export function untilEvent<Event extends keyof MirrorEvents>(
+  mirror: Mirror,
+  event: Event,
+  isMet: (...args: MirrorEvents[Event]) => boolean = () => true,
+): Promise<MirrorEvents[Event]> {
+  return new Promise((resolve) => {
+    const listener = (...args: MirrorEvents[Event]) => {
+      if (!isMet(...args)) return;
+      mirror.off(event, listener);
+      resolve(args);
+    };
+    mirror.on(event, listener);
+  });
+}
+
+/** Waits until nothing is on its way any more. Saves nothing itself, and asks nothing of the mirror. */
+export async function untilSettled(mirror: Mirror): Promise<void> {
+  if (mirror.status.state === "connected" && mirror.status.pending === 0) return;
+  await Promise.race([
+    untilEvent(mirror, "flushed", () => mirror.status.pending === 0),
+    untilEvent(mirror, "status", ({ state, pending }) => state === "connected" && pending === 0),
+  ]);
+}
+
+/** The smallest host there is: a store in memory, its one method decorated. */
+export class Notes {
+  readonly saved = new Map<string, unknown>();
+
+  @RedisMirrored((record: string, value: unknown) => ({ record, value }))
+  async save(record: string, value: unknown): Promise<void> {
+    this.saved.set(record, value);
+  }
+}

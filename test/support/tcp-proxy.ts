@@ -1,0 +1,68 @@
+import { once } from "node:events";
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/** A wire between a client and a server on loopback that can be slow, or go dead without anybody being told. */
+export class TcpProxy {
+  readonly #server: Server;
+  readonly #pairs = new Set<{ client: Socket; upstream: Socket }>();
+  /** How long each direction takes, ms. */
+  delayMs = 0;
+  /** Called with each piece that the client sends, before it is passed on. */
+  onRequest: (() => void) | undefined;
+
+  private constructor(targetPort: number) {
+    this.#server = createServer((client) => this.#join(client, targetPort));
+  }
+
+  static async start(targetPort: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(targetPort);
+    proxy.#server.listen(0, "127.0.0.1");
+    await once(proxy.#server, "listening");
+    return proxy;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") throw new Error("expected a TCP address");
+    return address.port;
+  }
+
+  /** From now on nothing passes on the connections there are, and none is closed; new ones work. */
+  killSilently(): void {
+    for (const { client, upstream } of this.#pairs) {
+      client.removeAllListeners("data").resume();
+      upstream.removeAllListeners("data").resume();
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const { client, upstream } of this.#pairs) {
+      client.destroy();
+      upstream.destroy();
+    }
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  #join(client: Socket, targetPort: number): void {
+    const upstream = connect(targetPort, "127.0.0.1");
+    const pair = { client, upstream };
+    this.#pairs.add(pair);
+    client.on("data", (chunk) => {
+      this.onRequest?.();
+      this.#pass(upstream, chunk);
+    });
+    upstream.on("data", (chunk) => this.#pass(client, chunk));
+    const end = () => {
+      client.destroy();
+      upstream.destroy();
+      this.#pairs.delete(pair);
+    };
+    for (const socket of [client, upstream]) socket.on("error", end).on("close", end);
+  }
+
+  #pass(to: Socket, chunk: Buffer): void {
+    if (this.delayMs === 0) to.write(chunk);
+    else setTimeout(() => !to.destroyed && to.write(chunk), this.delayMs);
+  }
+}
