@@ -1,4 +1,6 @@
-const Mocha: typeof import("mocha") = require("mocha");
+import type MochaModule from "mocha";
+
+const Mocha: typeof MochaModule = require("mocha");
 
 /** The `spec` report, and as its last line what a machine reads: `N passed, N failed`. */
 class ClosingLineReporter extends Mocha.reporters.Spec {

@@ -6,7 +6,6 @@ import {
   NodeRedisGateway,
   RedisMirrored,
   TOKENS,
-  useContainer,
 } from "redis-mirrored";
 import type { RedisSyncService } from "redis-mirrored";
 
@@ -36,16 +35,6 @@ export function hurriedMirror(port: number, options: MirrorOptions = {}): Mirror
   const { address } = mirror.container.get(TOKENS.Settings);
   mirror.container.rebind(TOKENS.RedisGateway).toConstantValue(new NodeRedisGateway(address, SHORT_DEADLINES));
   return { mirror, service: mirror.container.get(TOKENS.RedisSyncService) };
-}
-
-/** Makes decorators find a mirror for as long as `work` takes. */
-export async function whileInstalled<T>(mirror: Mirror, work: () => Promise<T>): Promise<T> {
-  const installed = useContainer(mirror.container as never);
-  try {
-    return await work();
-  } finally {
-    installed[Symbol.dispose]();
-  }
 }
 
 /** Waits for the mirror to tell of something, and for the condition to hold when it does. */
