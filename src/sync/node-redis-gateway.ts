@@ -109,9 +109,9 @@ export class NodeRedisGateway implements RedisGateway {
       client = createClient(this.#clientOptions());
       // Without a listener a cut socket would end the process.
       client.on("error", () => this.#lose(client!));
-      await client.connect();
       // The mirror is never a reason for the process to stay.
       client.unref();
+      await client.connect();
       const serverId = await askServerId(client);
       if (isAbandoned) return destroy(client);
       this.#client = client;

@@ -56,6 +56,9 @@ export const DEFAULT_LIMITS: BufferLimits = { maxKeys: 10_000, maxBytes: 16 * 2 
 /** What goes out in one round trip: enough for every history of a window, and no more than a slow link can carry in time. */
 const BATCH_LIMITS: BufferLimits = { maxKeys: 1_000, maxBytes: 2 ** 20 };
 
+/** How long the key of a secret may take, from a keychain that may have to be unlocked. */
+const KEY_DEADLINE_MS = 2_000;
+
 export interface RedisSyncServiceOptions {
   gateway: RedisGateway;
   catalogue: Catalogue;
@@ -178,7 +181,7 @@ export class RedisSyncService {
 
   // ── A save is taken ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Mirrors a value as it is now; `undefined` deletes it. A record that is not in the catalogue is passed over. */
+  /** Mirrors a value as it is now; `undefined` deletes it. A record that is not in the catalogue is passed over. Does not throw. */
   set(id: RecordId, value: unknown): void {
     const write = this.prepare(id, value);
     if (write !== undefined) this.submit(write);
@@ -195,14 +198,19 @@ export class RedisSyncService {
   prepare({ userId, record: name }: RecordId, value: unknown): PreparedWrite | undefined {
     const record = this.#catalogue.find(name);
     if (record === undefined) return undefined;
-    const redisKey = this.#keySpace.keyOf({ userId, record: name });
-    if (value === undefined) return { redisKey, userId, record, text: undefined, bytes: 0 };
-    const snapshot = takeSnapshot(record, value);
-    if ("refusal" in snapshot) {
+    try {
+      const redisKey = this.#keySpace.keyOf({ userId, record: name });
+      if (value === undefined) return { redisKey, userId, record, text: undefined, bytes: 0 };
+      const snapshot = takeSnapshot(record, value);
+      if ("text" in snapshot) {
+        return { redisKey, userId, record, text: snapshot.text, bytes: Buffer.byteLength(snapshot.text) };
+      }
       this.#drop({ userId, record }, "not-json", snapshot.refusal);
-      return undefined;
+    } catch {
+      // A getter, a proxy or a record's own `recency` threw. What it said may quote the value.
+      this.#drop({ userId, record }, "not-json", "it could not be read");
     }
-    return { redisKey, userId, record, text: snapshot.text, bytes: Buffer.byteLength(snapshot.text) };
+    return undefined;
   }
 
   /** The second half of `set`: the local write has succeeded. */
@@ -250,7 +258,8 @@ export class RedisSyncService {
     if (this.#breaker.tryAcquire()) {
       this.#isAttempting = true;
       this.#batch = this.#pending.take(BATCH_LIMITS);
-      void this.#attempt(this.#batch).then(() => this.#afterAttempt());
+      const afterAttempt = () => this.#afterAttempt();
+      void this.#attempt(this.#batch).then(afterAttempt, afterAttempt);
     } else {
       void this.#checkHealth();
     }
@@ -290,7 +299,12 @@ export class RedisSyncService {
 
   async #toWire({ redisKey, record, text }: PendingWrite): Promise<WireWrite> {
     if (text === undefined) return { kind: "delete", redisKey };
-    const value = await this.#codec.encode(record, redisKey, text);
+    // A keychain that asks a person who is not there must not hold up the other records for ever.
+    const value = await withDeadline(this.#codec.encode(record, redisKey, text), {
+      deadlineMs: KEY_DEADLINE_MS,
+      onExpired: () => new KeyRingError(`The key store did not answer within ${KEY_DEADLINE_MS} ms`),
+      clock: this.#clock,
+    });
     return {
       kind: "set",
       redisKey,
