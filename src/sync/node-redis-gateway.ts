@@ -226,7 +226,7 @@ function classify(error: unknown): MirrorError {
   const reply = error instanceof Error ? /^([A-Z][A-Z0-9]+) /.exec(error.message)?.[1] : undefined;
   if (reply !== undefined && !TRANSIENT_REPLIES.has(reply)) return new RefusedError(reply);
   return new ConnectionLostError(
-    reply === undefined ? `The connection failed: ${describeConnectionError(error)}` : `Redis is not ready: ${reply}.`,
+    reply === undefined ? `The connection failed: ${describeConnectionError(error)}.` : `Redis is not ready: ${reply}.`,
   );
 }
 

@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { describeUsage, UsageError } from "./usage-error.js";
+
+/** A command's module is loaded when it is called. The answer is the exit status. */
+interface Command {
+  readonly summary: string;
+  run(args: string[]): Promise<number>;
+}
+
+const COMMANDS: Record<string, Command> = {
+  tour: {
+    summary: "Watch it work: a working session, mirrored to a Redis that is killed and comes back",
+    run: async (args) => (await import("./tour.js")).tour(args),
+  },
+};
+
+const HELP = `redis-mirrored <command> [options]
+
+${Object.entries(COMMANDS)
+  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
+  .join("\n")}
+
+  redis-mirrored <command> --help says more about a command. --version says which version this is.
+Exit status: 0 done, 1 something did not hold or failed, 2 the call could not be understood.`;
+
+async function main([name, ...args]: string[]): Promise<number> {
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    console.log(HELP);
+    return name === undefined ? 2 : 0;
+  }
+  if (name === "--version") {
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+      version: string;
+    };
+    console.log(version);
+    return 0;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined)
+    throw new UsageError(`Expected a command (${Object.keys(COMMANDS).join(", ")}), got \`${name}\``);
+  return command.run(args);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const usage = describeUsage(error);
+  console.error(usage ?? error);
+  process.exitCode = usage === undefined ? 1 : 2;
+}

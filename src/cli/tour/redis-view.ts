@@ -1,0 +1,118 @@
+import { isDeepStrictEqual } from "node:util";
+import { setTimeout as pause } from "node:timers/promises";
+import { Catalogue, Codec, FixedKeyRing, KeySpace, parseKeys, type Settings } from "../../index.js";
+import { newestFirst } from "../../sync/snapshot.js";
+import type { LocalState } from "./session.js";
+
+const RECORDS = ["taskHistory", "provider", "customInstructions"] as const;
+
+export interface KeyView {
+  readonly redisKey: string;
+  readonly bytes: number;
+  readonly ttlSeconds: number;
+  readonly stored: string;
+}
+
+/** Looks at what one user has in Redis, with a client beside the mirror's. */
+export class RedisView {
+  readonly #settings: Settings;
+  readonly #keySpace: KeySpace;
+  readonly #codec: Codec;
+  readonly #catalogue = new Catalogue();
+  readonly #userId: string;
+  #client: Awaited<ReturnType<typeof connect>> | undefined;
+
+  constructor(settings: Settings, userId: string, key: string) {
+    this.#settings = settings;
+    this.#userId = userId;
+    this.#keySpace = new KeySpace(settings.instanceId);
+    this.#codec = new Codec(new FixedKeyRing(parseKeys(key)));
+  }
+
+  async keys(): Promise<KeyView[]> {
+    const client = await this.#connected();
+    const views: KeyView[] = [];
+    for (const record of RECORDS) {
+      const redisKey = this.#keyOf(record);
+      const stored = await client.get(redisKey);
+      if (stored === null) continue;
+      views.push({ redisKey, stored, bytes: Buffer.byteLength(stored), ttlSeconds: await client.ttl(redisKey) });
+    }
+    return views;
+  }
+
+  /** How long until Redis holds what the local store does, ms; `undefined` if it does not within the time given. */
+  async untilEqual(local: LocalState, timeoutMs: number): Promise<number | undefined> {
+    const begin = performance.now();
+    while (performance.now() - begin < timeoutMs) {
+      if (await this.#isEqual(local)) return performance.now() - begin;
+      await pause(10);
+    }
+    return undefined;
+  }
+
+  /** Removes what this user has there. */
+  async clear(): Promise<void> {
+    const client = await this.#connected();
+    await client.del(RECORDS.map((record) => this.#keyOf(record)));
+  }
+
+  close(): void {
+    if (this.#client?.isOpen) this.#client.destroy();
+    this.#client = undefined;
+  }
+
+  async #isEqual(local: LocalState): Promise<boolean> {
+    try {
+      for (const record of RECORDS)
+        if (!isDeepStrictEqual(await this.#read(record), mirroredPart(this.#catalogue, record, local))) return false;
+      return true;
+    } catch {
+      // Not there yet: connecting again is part of waiting.
+      this.close();
+      return false;
+    }
+  }
+
+  async #read(record: (typeof RECORDS)[number]): Promise<unknown> {
+    const redisKey = this.#keyOf(record);
+    const stored = await (await this.#connected()).get(redisKey);
+    return stored === null ? undefined : this.#codec.decode(this.#catalogue.find(record)!, redisKey, stored);
+  }
+
+  #keyOf(record: string): string {
+    return this.#keySpace.keyOf({ userId: this.#userId, record });
+  }
+
+  async #connected() {
+    if (!this.#client?.isOpen) this.#client = await connect(this.#settings);
+    return this.#client;
+  }
+}
+
+/** What of a local record belongs into the mirror: of a history the newest, newest first. */
+export function mirroredPart(catalogue: Catalogue, record: keyof LocalState, local: LocalState): unknown {
+  const value = local[record];
+  const plain: unknown = value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+  return Array.isArray(plain) ? newestFirst(plain, catalogue.find(record)!) : plain;
+}
+
+async function connect({ address }: Settings) {
+  const { createClient } = await import("../../sync/redis-client.js");
+  const { host, port, username, password, database, tls } = address;
+  const client = createClient({
+    RESP: 2,
+    database,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    socket: {
+      host,
+      port,
+      reconnectStrategy: false,
+      ...(tls !== undefined && { tls: true as const, ...(tls.ca !== undefined && { ca: tls.ca }) }),
+    },
+  });
+  client.on("error", () => {});
+  await client.connect();
+  return client;
+}

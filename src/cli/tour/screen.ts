@@ -1,0 +1,78 @@
+import { stripVTControlCharacters } from "node:util";
+
+const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
+export type Style = keyof typeof CODES;
+
+/** Where the tour is shown: with colours and a line that redraws itself, or plain, for a file or a screen reader. */
+export class Screen {
+  readonly #isPlain: boolean;
+  readonly #write: (text: string) => void;
+  #step = 0;
+
+  constructor(isPlain: boolean, write: (text: string) => void = (text) => process.stdout.write(text)) {
+    this.#isPlain = isPlain;
+    this.#write = write;
+  }
+
+  paint(style: Style, text: string): string {
+    return this.#isPlain ? text : `\u001B[${CODES[style]}m${text}\u001B[0m`;
+  }
+
+  line(text = ""): void {
+    this.#write(text === "" ? "\n" : `  ${text}\n`);
+  }
+
+  title(text: string, subtitle: string): void {
+    this.line();
+    this.line(this.paint("bold", text));
+    this.line(this.paint("dim", subtitle));
+  }
+
+  step(text: string): void {
+    this.line();
+    this.line(`${this.paint("cyan", `${++this.#step}`)}  ${this.paint("bold", text)}`);
+  }
+
+  /** A line below a step. */
+  note(text: string): void {
+    this.line(`   ${text}`);
+  }
+
+  /** Redraws one line as things go on; where that is not possible only the last state is shown, by `note`. */
+  progress(done: number, total: number, text: string): void {
+    if (this.#isPlain) return;
+    const width = 24;
+    const filled = Math.round((done / total) * width);
+    const bar = `${this.paint("cyan", "━".repeat(filled))}${this.paint("dim", "━".repeat(width - filled))}`;
+    this.#write(`\r\u001B[2K     ${bar} ${text}`);
+    if (done >= total) this.#write("\r\u001B[2K");
+  }
+
+  /** The first column to the left, the others to the right. */
+  table(head: readonly string[], rows: readonly (readonly string[])[], indent = "   "): void {
+    const lengthOf = (cell: string) => stripVTControlCharacters(cell).length;
+    const widths = head.map((cell, column) =>
+      Math.max(lengthOf(cell), ...rows.map((row) => lengthOf(row[column] ?? ""))),
+    );
+    const format = (row: readonly string[]) =>
+      row
+        .map((cell, column) => {
+          const padding = " ".repeat(widths[column]! - lengthOf(cell));
+          return column === 0 ? cell + padding : padding + cell;
+        })
+        .join("   ");
+    this.line();
+    this.line(indent + this.paint("dim", format(head)));
+    for (const row of rows) this.line(indent + format(row));
+  }
+}
+
+export function formatBytes(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(2)} MB`;
+}
+
+export function formatMs(milliseconds: number): string {
+  if (milliseconds >= 1_000) return `${(milliseconds / 1_000).toFixed(2)} s`;
+  return `${milliseconds.toFixed(milliseconds < 10 ? 2 : 0)} ms`;
+}
