@@ -46,12 +46,13 @@ export class TourGuide {
     const { place, history, profiles, saves } = this.#options;
     const hasRedis = place.kind !== "none";
     this.#welcome();
+    const without = await this.#withoutMirror();
+
     const context = await this.#open("first");
     const api = await activate(context, this.#mirrorOptions());
     const view = this.#lookAt(api);
     const session = new WorkingSession(api, context, history);
-
-    const without = await this.#withoutMirror(api, session, () => session.begin(structuredClone(history), profiles));
+    await session.begin(structuredClone(history), profiles);
     const healthy = hasRedis
       ? await this.#work(session, "Saving, with Redis there", Math.ceil(saves * 0.5))
       : undefined;
@@ -89,13 +90,18 @@ export class TourGuide {
     );
   }
 
-  async #withoutMirror(api: ExtensionApi, session: WorkingSession, begin: () => Promise<void>): Promise<Stretch> {
-    this.#screen.step("Saving without the mirror, to have something to compare with");
-    await api.mirror!.disable();
-    await begin();
-    const stretch = await this.#measure(session, Math.ceil(this.#options.saves * 0.1));
-    await api.mirror!.enable();
-    this.#noteStretch(stretch);
+  /** The same work on a store of its own. */
+  async #withoutMirror(): Promise<Stretch> {
+    const { history, profiles, saves } = this.#options;
+    const context = await this.#open("without");
+    const session = new WorkingSession(await activate(context, { enabled: false }), context, history);
+    await session.begin(structuredClone(history), profiles);
+    const stretch = await this.#work(
+      session,
+      "Saving without the mirror, to have something to compare with",
+      Math.ceil(saves * 0.1),
+    );
+    await deactivate();
     return stretch;
   }
 
@@ -157,7 +163,7 @@ export class TourGuide {
     );
     const { state, reason, pending } = api.mirror!.status;
     this.#screen.note(
-      `The mirror is ${this.#screen.paint("yellow", state)}: ${reason ?? "no reason known."} ${pending} records wait.`,
+      `The mirror is ${this.#screen.paint("yellow", state)}${reason === undefined ? "." : `: ${reason}`} ${pending} records wait.`,
     );
     return stretch;
   }
