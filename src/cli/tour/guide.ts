@@ -213,10 +213,12 @@ export class TourGuide {
     const isRestored = (["taskHistory", "provider", "customInstructions"] as const).every((record) =>
       isDeepStrictEqual(after[record], mirroredPart(catalogue, record, before)),
     );
-    const restored = `${after.taskHistory?.length ?? 0} of ${before.taskHistory?.length ?? 0} tasks (the newest 50), ${Object.keys(after.provider?.apiConfigs ?? {}).length} profiles and the instructions`;
+    const tasks = after.taskHistory?.length ?? 0;
+    const profiles = Object.keys(after.provider?.apiConfigs ?? {}).length;
+    const restored = `the newest ${tasks} of ${before.taskHistory?.length ?? 0} tasks, ${profiles} profiles and the instructions`;
     this.#screen.note(
       isRestored
-        ? `${formatMs(elapsedMs)} later it holds ${restored} again, equal to what it held before.`
+        ? `${formatMs(elapsedMs)} later it holds ${restored} again, as before.`
         : this.#screen.paint("red", "It was not restored."),
     );
     return isRestored ? elapsedMs : undefined;
