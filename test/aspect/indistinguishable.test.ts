@@ -1,0 +1,153 @@
+import { isPromise } from "node:util/types";
+import { expect } from "chai";
+import fc from "fast-check";
+import { Container } from "inversify";
+import { type JoinPoint, NoopSyncInterceptor, useContainer } from "redis-mirrored";
+import { FakeRedis, installInterceptor } from "../support/containers.js";
+import type { Script } from "./decorated.js";
+import { DIALECTS } from "./dialects.js";
+
+const METHODS = [
+  "sync",
+  "async",
+  "thenable",
+  "generic",
+  "overloaded",
+  "inherited",
+  "callHidden",
+  "callSymbol",
+  "readsPrivateState",
+  "withDefaults",
+  "static",
+] as const;
+
+const late = async (joinPoint: JoinPoint) => {
+  await Promise.resolve();
+  return joinPoint.proceed();
+};
+
+/** Each makes decorators find a mirror in some state, until it is disposed of. */
+const MIRRORS: Record<string, () => Disposable> = {
+  none: () => ({ [Symbol.dispose]: () => {} }),
+  "no-op": () => installInterceptor(new NoopSyncInterceptor()),
+  healthy: () => new FakeRedis(),
+  down: () => withGateway((redis) => redis.gateway.alwaysDown()),
+  "black hole": () => withGateway((redis) => redis.gateway.alwaysSilent()),
+  refusing: () => withGateway((redis) => redis.gateway.alwaysRefuse("OOM")),
+  "an interceptor that throws": () => installInterceptor({ around: () => raise("interceptor") }),
+  "an interceptor that throws after the call": () =>
+    installInterceptor({ around: (joinPoint) => raise(String(joinPoint.proceed())) }),
+  "an interceptor that rejects": () => installInterceptor({ around: () => Promise.reject(new Error("interceptor")) }),
+  "an interceptor that never proceeds": () => installInterceptor({ around: () => undefined }),
+  "an interceptor that proceeds twice": () =>
+    installInterceptor({ around: (joinPoint) => [joinPoint.proceed(), joinPoint.proceed()] }),
+  "an interceptor that proceeds late": () => installInterceptor({ around: late }),
+  "an interceptor that returns something else": () =>
+    installInterceptor({
+      around: (joinPoint) => {
+        joinPoint.proceed();
+        return "something else";
+      },
+    }),
+  "a container without an interceptor": () => useContainer(new Container()),
+};
+
+function withGateway(prepare: (redis: FakeRedis) => unknown): FakeRedis {
+  const redis = new FakeRedis();
+  prepare(redis);
+  return redis;
+}
+
+function raise(message: string): never {
+  throw new Error(message);
+}
+
+/** All that a caller can see of a call. */
+interface Observation {
+  readonly kind: "value" | "error" | "promise" | "thenable";
+  readonly settled: "fulfilled" | "rejected" | undefined;
+  readonly outcome: unknown;
+  readonly isSameObject: boolean;
+  readonly isOwnSelf: boolean;
+  readonly seen: unknown[][];
+}
+
+async function observe(owner: object, method: string, script: Script, args: unknown[]): Promise<Observation> {
+  const call = (owner as Record<string, (...args: unknown[]) => unknown>)[method]!;
+  const see = (kind: Observation["kind"], outcome: unknown, settled?: "fulfilled" | "rejected"): Observation => ({
+    kind,
+    settled,
+    outcome,
+    isSameObject: outcome === script.value,
+    isOwnSelf: script.seen.every(({ self }) => self === owner),
+    seen: script.seen.map((seen) => seen.args),
+  });
+  let returned: unknown;
+  try {
+    returned = call.call(owner, script, ...args);
+  } catch (error) {
+    return see("error", error);
+  }
+  const isThenable =
+    typeof (returned as PromiseLike<unknown> | undefined)?.then === "function" && returned !== script.value;
+  if (!isThenable) return see("value", returned);
+  const kind = isPromise(returned) ? "promise" : "thenable";
+  return (returned as PromiseLike<unknown>).then(
+    (value) => see(kind, value, "fulfilled"),
+    (error) => see(kind, error, "rejected"),
+  );
+}
+
+for (const [dialect, { Bare, Decorated }] of DIALECTS) {
+  describe(`a decorated method, ${dialect}`, () => {
+    for (const [mirror, install] of Object.entries(MIRRORS)) {
+      it(`is indistinguishable from the bare one with ${mirror}`, async () => {
+        const installed = install();
+        try {
+          await fc.assert(
+            fc.asyncProperty(
+              fc.constantFrom(...METHODS),
+              fc.constantFrom("return" as const, "throw" as const),
+              fc.oneof(fc.jsonValue(), fc.anything(), fc.constant(new Error("the host's own"))),
+              fc.array(fc.oneof(fc.jsonValue(), fc.anything()), { maxLength: 3 }),
+              async (method, outcome, value, args) => {
+                const script = (): Script => ({ outcome, value, seen: [] });
+                const isStatic = method === "static";
+                const bare = await observe(isStatic ? Bare : new Bare(), method, script(), args);
+                const decorated = await observe(isStatic ? Decorated : new Decorated(), method, script(), args);
+                expect(decorated).to.deep.equal(bare);
+                expect(decorated.seen).to.have.lengthOf(1);
+              },
+            ),
+            { numRuns: 150 },
+          );
+        } finally {
+          installed[Symbol.dispose]();
+        }
+      });
+    }
+
+    it("keeps its name, its length and its attributes, and cannot be constructed", () => {
+      for (const method of METHODS) {
+        const [bareOwner, decoratedOwner] =
+          method === "static" ? [Bare, Decorated] : [Bare.prototype, Decorated.prototype];
+        const { value: bare, ...bareAttributes } = Object.getOwnPropertyDescriptor(bareOwner, method)!;
+        const { value: decorated, ...attributes } = Object.getOwnPropertyDescriptor(decoratedOwner, method)!;
+        expect({ name: decorated.name, length: decorated.length, ...attributes }).to.deep.equal({
+          name: bare.name,
+          length: bare.length,
+          ...bareAttributes,
+        });
+        expect(() => Reflect.construct(decorated, [])).to.throw(TypeError);
+      }
+    });
+
+    it("gives back a foreign thenable as the same object", () => {
+      const redis = new FakeRedis();
+      // oxlint-disable-next-line no-thenable -- VS Code's `Thenable` is just this
+      const foreign = { then: () => {} };
+      expect(new Decorated().sync({ outcome: "return", value: foreign, seen: [] })).to.equal(foreign);
+      redis[Symbol.dispose]();
+    });
+  });
+}
