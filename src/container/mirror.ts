@@ -8,7 +8,6 @@ import { consoleLogger } from "../settings/logger.js";
 import type { MirrorOptions } from "../settings/options.js";
 import { resolveSettings } from "../settings/resolve-settings.js";
 import { describeProblem, type Settings } from "../settings/settings.js";
-import { describeError } from "../sync/errors.js";
 import { MirrorEmitter, type MirrorEvents, type MirrorListener, type MirrorStatus } from "../sync/mirror-events.js";
 import type { FlushResult, RedisSyncService } from "../sync/redis-sync-service.js";
 import { activeMirrorModule, noopMirrorModule } from "./modules.js";
@@ -144,9 +143,9 @@ export class Mirror implements Disposable, AsyncDisposable {
       const result = resolveSettings(options);
       if ("problems" in result) return this.#misconfigured(result.problems.map(describeProblem).join("; "));
       return result.settings.isEnabled ? this.#bindActive(result.settings) : { kind: "disabled", since: new Date() };
-    } catch (error) {
+    } catch {
       // Not foreseen as a problem of one setting, and still no reason to keep a host from starting.
-      return this.#misconfigured(`Expected options that can be used, got ${describeError(error)}`);
+      return this.#misconfigured("Expected options that can be read, got some that throw");
     }
   }
 

@@ -1,0 +1,51 @@
+import { expect } from "chai";
+import { FakeRedis } from "../support/containers.js";
+
+const ID = { userId: "alice", record: "customInstructions" };
+
+describe("the log", () => {
+  let lines: string[];
+  let redis: FakeRedis;
+  beforeEach(() => {
+    lines = [];
+    redis = new FakeRedis({
+      logger: { info: (line) => void lines.push(`info ${line}`), warn: (line) => void lines.push(`warn ${line}`) },
+      timings: { batchWindowMs: 1 },
+    });
+  });
+  afterEach(() => redis[Symbol.dispose]());
+
+  it("has one line for each change of state, however many saves fail", async () => {
+    redis.gateway.alwaysDown();
+    const paused = new Promise<void>((resolve) => {
+      let failures = 0;
+      redis.service.on("failed", () => ++failures === 5 && resolve());
+    });
+    for (let save = 0; save < 20; save++) redis.service.set(ID, save);
+    await paused;
+    expect(lines).to.deep.equal([
+      "warn redis-mirrored: Redis cannot be used (nobody listens). Local work is unaffected; 1 keys wait.",
+    ]);
+  });
+
+  it("has one line for each kind of loss, and none for what is lost at the close", async () => {
+    for (let save = 0; save < 5; save++) redis.service.set(ID, new Map());
+    redis.service.set({ ...ID, record: "taskHistory" }, "not an array");
+    redis.gateway.alwaysDown();
+    redis.service.set(ID, "left behind");
+    await redis.service.close({ timeoutMs: 1 });
+    expect(lines.filter((line) => !line.includes("cannot be used"))).to.deep.equal([
+      "warn redis-mirrored: `customInstructions` is not mirrored: JSON cannot carry a Map.",
+      "warn redis-mirrored: `taskHistory` is not mirrored: expected an array, got a string.",
+    ]);
+  });
+
+  it("has one line for a value that cannot be read, however often it is asked for", async () => {
+    redis.gateway.store.set("roo:alice:customInstructions", "sk-canary");
+    await redis.service.get(ID);
+    await redis.service.get(ID);
+    expect(lines.filter((line) => line.includes("absent"))).to.deep.equal([
+      "warn redis-mirrored: the mirrored `customInstructions` counts as absent: It is not JSON.",
+    ]);
+  });
+});

@@ -1,0 +1,177 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import type { MirrorOptions } from "redis-mirrored";
+import { resolveSettings } from "#dist/settings/resolve-settings.js";
+import { describeProblem } from "#dist/settings/settings.js";
+import { KEY } from "../support/mirrors.js";
+
+function settingsOf(options: MirrorOptions) {
+  const result = resolveSettings({ env: {}, ...options });
+  if (!("settings" in result)) throw new Error(result.problems.map(describeProblem).join("; "));
+  return result.settings;
+}
+
+function problemsOf(options: MirrorOptions): string[] {
+  const result = resolveSettings({ env: {}, ...options });
+  return "problems" in result ? result.problems.map(describeProblem) : [];
+}
+
+describe("the settings", () => {
+  it("need not be given at all", () => {
+    expect(settingsOf({})).to.deep.equal({
+      isEnabled: true,
+      address: { host: "localhost", port: 6379, username: undefined, password: undefined, database: 0, tls: undefined },
+      instanceId: "",
+      keys: [],
+      records: [],
+      timings: {
+        batchWindowMs: 100,
+        readTimeoutMs: 500,
+        failureThreshold: 5,
+        pauseMs: 60_000,
+        healthCheckMs: 5_000,
+        ttlSeconds: 604_800,
+        closeTimeoutMs: 800,
+      },
+    });
+  });
+
+  it("are read from the environment", () => {
+    const env = {
+      REDIS_HOST: "redis.example",
+      REDIS_PORT: "6380",
+      REDIS_USERNAME: "app",
+      REDIS_PASSWORD: "secret",
+      REDIS_DB: "3",
+      REDIS_TLS: "true",
+      ROO_INSTANCE_ID: "laptop",
+      ROO_MIRROR_KEY: `${KEY},${KEY}`,
+    };
+    const { address, instanceId, keys } = settingsOf({ env });
+    expect(address).to.deep.equal({
+      host: "redis.example",
+      port: 6380,
+      username: "app",
+      password: "secret",
+      database: 3,
+      tls: { ca: undefined },
+    });
+    expect(instanceId).to.equal("laptop");
+    expect(keys).to.have.lengthOf(2);
+  });
+
+  it("are taken from the options before the environment, and an empty variable counts as none", () => {
+    const env = {
+      REDIS_HOST: "environment",
+      REDIS_PORT: "1",
+      REDIS_DB: "",
+      ROO_INSTANCE_ID: "environment",
+      REDIS_ENABLED: "false",
+    };
+    const { address, instanceId, isEnabled } = settingsOf({
+      env,
+      enabled: true,
+      instanceId: "option",
+      redis: { host: "option", port: 2 },
+    });
+    expect({ host: address.host, port: address.port, database: address.database, instanceId, isEnabled }).to.deep.equal(
+      { host: "option", port: 2, database: 0, instanceId: "option", isEnabled: true },
+    );
+  });
+
+  for (const [url, expected] of [
+    ["redis://other", { host: "other", port: 6380 }],
+    ["redis://app:p%40ss@other:7000/2", { host: "other", port: 7000, username: "app", password: "p@ss", database: 2 }],
+    ["redis://:only-password@other", { password: "only-password", username: undefined }],
+    ["redis://[::1]:7000", { host: "::1", port: 7000 }],
+  ] as const) {
+    it(`are overridden in part by a URL: ${url}`, () => {
+      expect(settingsOf({ env: { REDIS_URL: url, REDIS_HOST: "host", REDIS_PORT: "6380" } }).address).to.deep.include(
+        expected,
+      );
+    });
+  }
+
+  it("switch TLS on by a rediss:// URL", () => {
+    expect(settingsOf({ env: { REDIS_URL: "rediss://other" } }).address.tls).to.deep.equal({ ca: undefined });
+    expect(settingsOf({ env: { REDIS_URL: "redis://other" } }).address.tls).to.equal(undefined);
+  });
+
+  it("take the certificate authorities from a file or an option", () => {
+    const folder = mkdtempSync(join(tmpdir(), "redis-mirrored-"));
+    const file = join(folder, "ca.pem");
+    writeFileSync(file, "PEM");
+    expect(settingsOf({ env: { REDIS_TLS_CA: file } }).address.tls).to.deep.equal({ ca: "PEM" });
+    rmSync(folder, { recursive: true });
+    expect(problemsOf({ env: { REDIS_TLS_CA: file } })).to.deep.equal([
+      `Expected \`REDIS_TLS_CA\` to be a file that can be read, got \`${file}\` (ENOENT)`,
+    ]);
+    expect(settingsOf({ redis: { tls: { ca: "PEM" } } }).address.tls).to.deep.equal({ ca: "PEM" });
+  });
+
+  for (const [word, isEnabled] of [
+    ["false", false],
+    ["0", false],
+    ["OFF", false],
+    ["no", false],
+    ["true", true],
+    ["1", true],
+    [" Yes ", true],
+  ] as const) {
+    it(`understand REDIS_ENABLED=${word}`, () =>
+      expect(settingsOf({ env: { REDIS_ENABLED: word } }).isEnabled).to.equal(isEnabled));
+  }
+
+  for (const [options, problem] of [
+    [{ env: { REDIS_PORT: "many" } }, "Expected `REDIS_PORT` to be an integer from 1 to 65535, got `many` (string)"],
+    [{ env: { REDIS_PORT: "0" } }, "Expected `REDIS_PORT` to be an integer from 1 to 65535, got `0` (string)"],
+    [{ env: { REDIS_DB: "-1" } }, "Expected `REDIS_DB` to be an integer from 0 to 2147483647, got `-1` (string)"],
+    [{ env: { REDIS_ENABLED: "maybe" } }, "Expected `REDIS_ENABLED` to be true or false, got `maybe` (string)"],
+    [{ env: { REDIS_TLS: "maybe" } }, "Expected `REDIS_TLS` to be true or false, got `maybe` (string)"],
+    [{ redis: { port: 1.5 } }, "Expected `redis.port` to be an integer from 1 to 65535, got `1.5` (number)"],
+    [{ redis: { host: 5 as never } }, "Expected `redis.host` to be a string, got `5` (number)"],
+    [{ redis: { password: 5 as never } }, "Expected `redis.password` to be a string, got a number"],
+    [{ instanceId: {} as never }, "Expected `instanceId` to be a string, got `[object Object]` (object)"],
+    [{ timings: { pauseMs: 0 } }, "Expected `timings.pauseMs` to be an integer from 1 to 2147483647, got `0` (number)"],
+    [
+      { env: { REDIS_URL: "http://canary@other" } },
+      "Expected `REDIS_URL` to be a redis:// or rediss:// URL with a host, got a http: URL",
+    ],
+    [
+      { env: { REDIS_URL: "canary" } },
+      "Expected `REDIS_URL` to be a redis:// or rediss:// URL with a host, got text that is no URL",
+    ],
+    [
+      { env: { REDIS_URL: "redis://" } },
+      "Expected `REDIS_URL` to be a redis:// or rediss:// URL with a host, got a URL without a host",
+    ],
+    [
+      { env: { REDIS_URL: "redis://other/first" } },
+      "Expected `the database of REDIS_URL` to be an integer from 0 to 2147483647, got `first` (string)",
+    ],
+    [
+      { env: { ROO_MIRROR_KEY: "canary" } },
+      "Expected `ROO_MIRROR_KEY` to be keys of 32 bytes in base64url, separated by commas, got 4 bytes",
+    ],
+    [
+      { keys: ["can ary"] },
+      "Expected `keys` to be keys of 32 bytes in base64url, separated by commas, got 7 characters that are not base64url",
+    ],
+    [{ keys: [5 as never] }, "Expected `keys` to be an array of strings, got something else"],
+  ] satisfies [MirrorOptions, string][]) {
+    it(`are refused with what was expected and what was got: ${problem}`, () => {
+      expect(problemsOf(options)).to.deep.equal([problem]);
+      expect(problem).not.to.contain("canary");
+    });
+  }
+
+  it("say all that is wrong at once", () => {
+    expect(problemsOf({ env: { REDIS_PORT: "x", REDIS_DB: "x" }, timings: { ttlSeconds: -1 } })).to.have.lengthOf(3);
+  });
+
+  it("are not complained about by a mirror that is switched off", () => {
+    expect(settingsOf({ env: { REDIS_ENABLED: "false", REDIS_PORT: "x" } }).isEnabled).to.equal(false);
+  });
+});

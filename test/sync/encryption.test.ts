@@ -1,0 +1,178 @@
+import { inspect } from "node:util";
+import { expect } from "chai";
+import { Codec } from "#dist/sync/codec.js";
+import { decrypt, encrypt } from "#dist/sync/encryption.js";
+import { FixedKeyRing, generateKey, parseKeys, StoredKeyRing } from "#dist/sync/key-ring.js";
+import { Catalogue } from "#dist/sync/records.js";
+
+const REDIS_KEY = "roo:alice:provider";
+const CANARY = "sk-canary-in-plain-text";
+const PROVIDER = new Catalogue().find("provider")!;
+
+const ringOf = (...keys: string[]) => new FixedKeyRing(parseKeys(keys.join(",")));
+const [KEY, OTHER] = [generateKey(), generateKey()];
+const ring = ringOf(KEY);
+
+/** Everything that a log line or a crash report could show of an error. */
+async function failureOf(work: Promise<unknown>): Promise<Error> {
+  const error = await work.then(
+    () => undefined,
+    (reason: Error) => reason,
+  );
+  if (error === undefined) throw new Error("expected a failure");
+  expect(inspect(error, { depth: 10, showHidden: true })).not.to.contain(CANARY);
+  return error;
+}
+
+describe("an encrypted value", () => {
+  it("is a JWE in flattened JSON, by dir and A256GCM, bound to its Redis key", async () => {
+    const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring)) as Record<string, string>;
+    expect(jwe).to.have.all.keys("protected", "aad", "iv", "ciphertext", "tag");
+    expect(JSON.parse(Buffer.from(jwe["protected"]!, "base64url").toString())).to.deep.equal({
+      alg: "dir",
+      enc: "A256GCM",
+      kid: (await ring.encryptionKey()).id,
+    });
+    expect(Buffer.from(jwe["aad"]!, "base64url").toString()).to.equal(REDIS_KEY);
+    expect(Buffer.from(jwe["iv"]!, "base64url")).to.have.lengthOf(12);
+    expect(JSON.stringify(jwe)).not.to.contain(CANARY);
+  });
+
+  it("opens under its own Redis key, each time encrypted anew", async () => {
+    const [one, other] = [await encrypt(CANARY, REDIS_KEY, ring), await encrypt(CANARY, REDIS_KEY, ring)];
+    expect(one).not.to.equal(other);
+    expect(await decrypt(one, REDIS_KEY, ring)).to.equal(CANARY);
+  });
+
+  it("opens with any key of the ring, and is made with the first", async () => {
+    const old = await encrypt(CANARY, REDIS_KEY, ringOf(OTHER));
+    expect(await decrypt(old, REDIS_KEY, ringOf(KEY, OTHER))).to.equal(CANARY);
+    expect(await decrypt(await encrypt(CANARY, REDIS_KEY, ringOf(KEY, OTHER)), REDIS_KEY, ring)).to.equal(CANARY);
+  });
+
+  it("does not open under another Redis key", async () => {
+    const moved = await encrypt(CANARY, REDIS_KEY, ring);
+    expect(await failureOf(decrypt(moved, "roo:mallory:provider", ring))).to.have.property(
+      "message",
+      "It was encrypted for another key.",
+    );
+    const relabelled = JSON.stringify({
+      ...JSON.parse(moved),
+      aad: Buffer.from("roo:mallory:provider").toString("base64url"),
+    });
+    expect(await failureOf(decrypt(relabelled, "roo:mallory:provider", ring))).to.have.property(
+      "code",
+      "UNREADABLE_VALUE",
+    );
+  });
+
+  it("does not open with a key that is not on the ring", async () => {
+    const error = await failureOf(decrypt(await encrypt(CANARY, REDIS_KEY, ring), REDIS_KEY, ringOf(OTHER)));
+    expect(error).to.include({
+      code: "UNREADABLE_VALUE",
+      message: "It was encrypted with a key that this machine does not have.",
+    });
+  });
+
+  it("does not open with a bit flipped anywhere", async () => {
+    const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring)) as Record<string, string>;
+    for (const [member, text] of Object.entries(jwe)) {
+      const bytes = Buffer.from(text, "base64url");
+      for (let index = 0; index < bytes.length; index++) {
+        const flipped = Buffer.from(bytes);
+        flipped[index]! ^= 1;
+        const changed = JSON.stringify({ ...jwe, [member]: flipped.toString("base64url") });
+        expect(await failureOf(decrypt(changed, REDIS_KEY, ring)), `${member}[${index}]`).to.have.property(
+          "code",
+          "UNREADABLE_VALUE",
+        );
+      }
+    }
+  });
+
+  for (const [title, header] of [
+    ["another algorithm", { alg: "A256KW", enc: "A256GCM" }],
+    ["another encryption", { alg: "dir", enc: "A128CBC-HS256" }],
+    ["no key id", { alg: "dir", enc: "A256GCM" }],
+    ["a critical header that nobody knows", { alg: "dir", enc: "A256GCM", crit: ["new"], new: 1 }],
+  ] as const) {
+    it(`does not open with ${title}`, async () => {
+      const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring)) as Record<string, string>;
+      const changed = { ...jwe, protected: Buffer.from(JSON.stringify(header)).toString("base64url") };
+      expect(await failureOf(decrypt(JSON.stringify(changed), REDIS_KEY, ring))).to.have.property(
+        "code",
+        "UNREADABLE_VALUE",
+      );
+    });
+  }
+
+  for (const text of [CANARY, "", "{", "null", "[]", "5", "{}", `{"ciphertext":"${CANARY}"}`]) {
+    it(`is refused where it is none: ${JSON.stringify(text.replace(CANARY, "…"))}`, async () => {
+      expect(await failureOf(decrypt(text, REDIS_KEY, ring))).to.have.property("code", "UNREADABLE_VALUE");
+    });
+  }
+
+  it("is refused without a word of it if what it holds is not JSON", async () => {
+    const codec = new Codec(ring);
+    const error = await failureOf(codec.decode(PROVIDER, REDIS_KEY, await encrypt(CANARY, REDIS_KEY, ring)));
+    expect(error).to.include({ code: "UNREADABLE_VALUE", message: "It is not JSON." });
+    expect(
+      await codec.decode(PROVIDER, REDIS_KEY, await codec.encode(PROVIDER, REDIS_KEY, `["${CANARY}"]`)),
+    ).to.deep.equal([CANARY]);
+  });
+
+  it("of a record that is not encrypted is its JSON, and a collection must be an array", async () => {
+    const codec = new Codec(ring);
+    const history = new Catalogue().find("taskHistory")!;
+    expect(await codec.encode(history, "roo:alice:taskHistory", "[1]")).to.equal("[1]");
+    expect(await codec.decode(history, "roo:alice:taskHistory", "[1]")).to.deep.equal([1]);
+    expect(await failureOf(codec.decode(history, "roo:alice:taskHistory", "{}"))).to.have.property(
+      "message",
+      "It is not an array.",
+    );
+  });
+});
+
+describe("keys", () => {
+  it("are 32 bytes in base64url, several separated by commas", () => {
+    expect(parseKeys(` ${KEY} , ${OTHER}=`).map(({ bytes }) => bytes.length)).to.deep.equal([32, 32]);
+    expect(parseKeys(KEY)[0]!.id).to.equal(parseKeys(KEY)[0]!.id).and.not.to.equal(parseKeys(OTHER)[0]!.id);
+    expect(KEY).not.to.contain(parseKeys(KEY)[0]!.id);
+  });
+
+  for (const [text, message] of [
+    ["", "Expected the key to be 32 bytes in base64url (43 characters), got 0 characters that are not base64url"],
+    [
+      "correct horse",
+      "Expected the key to be 32 bytes in base64url (43 characters), got 13 characters that are not base64url",
+    ],
+    ["AAAA", "Expected the key to be 32 bytes in base64url (43 characters), got 3 bytes"],
+    [`${KEY},AAAA`, "Expected key 2 of 2 to be 32 bytes in base64url (43 characters), got 3 bytes"],
+  ] as const) {
+    it(`are refused with how long they are, and not with what they are: ${message.slice(-40)}`, () => {
+      expect(() => parseKeys(text)).to.throw(message);
+    });
+  }
+
+  it("are read from their store once, and again if that failed", async () => {
+    let loads = 0;
+    const stored = new StoredKeyRing({
+      load: () => (++loads === 1 ? Promise.reject(new Error("locked")) : Promise.resolve(KEY)),
+      storeIfAbsent: () => Promise.reject(new Error("not needed")),
+    });
+    expect(await failureOf(stored.encryptionKey())).to.include({
+      code: "KEY_RING",
+      message: "The key store could not be read or written",
+    });
+    expect((await stored.encryptionKey()).id).to.equal(parseKeys(KEY)[0]!.id);
+    expect(await stored.decryptionKey("unknown")).to.equal(undefined);
+    expect(loads).to.equal(2);
+  });
+
+  it("are made once, however many ask at once", async () => {
+    let stores = 0;
+    const stored = new StoredKeyRing({ load: async () => undefined, storeIfAbsent: async (key) => (stores++, key) });
+    const [one, other] = await Promise.all([stored.encryptionKey(), stored.encryptionKey()]);
+    expect([one, stores]).to.deep.equal([other, 1]);
+  });
+});

@@ -1,0 +1,70 @@
+import { expect } from "chai";
+import { Catalogue, defineRecord } from "#dist/sync/records.js";
+
+describe("records", () => {
+  it("of a collection have an id, a recency, a limit of 50 and no encryption unless told otherwise", () => {
+    const record = defineRecord({ name: "bookmarks", kind: "collection" });
+    expect(record).to.include({
+      name: "bookmarks",
+      kind: "collection",
+      limit: 50,
+      ttlSeconds: undefined,
+      encrypted: false,
+    });
+    expect([record.id({ id: "a" }), record.recency({ ts: 5 })]).to.deep.equal(["a", 5]);
+    expect([record.id(null), record.recency(undefined)]).to.deep.equal([undefined, undefined]);
+  });
+
+  it("take the properties' names, or functions", () => {
+    const record = defineRecord({
+      name: "b",
+      kind: "collection",
+      id: "key",
+      recency: (item) => (item as { at: number }).at,
+    });
+    expect([record.id({ key: "a" }), record.recency({ at: 5 })]).to.deep.equal(["a", 5]);
+  });
+
+  for (const [options, message] of [
+    [
+      { name: "a:b", kind: "document" },
+      "Expected `name` of a record to be a letter followed by letters, digits, `.`, `_` or `-`, got `a:b` (string)",
+    ],
+    [
+      { name: "~versions", kind: "document" },
+      "Expected `name` of a record to be a letter followed by letters, digits, `.`, `_` or `-`, got `~versions` (string)",
+    ],
+    [
+      { name: 5, kind: "document" },
+      "Expected `name` of a record to be a letter followed by letters, digits, `.`, `_` or `-`, got `5` (number)",
+    ],
+    [{ name: "a", kind: "list" }, 'Expected `kind` of a record to be "document" or "collection", got `list` (string)'],
+    [
+      { name: "a", kind: "collection", limit: 0 },
+      "Expected `limit` of a record to be an integer of at least 1, got `0` (number)",
+    ],
+    [
+      { name: "a", kind: "document", ttlSeconds: 1.5 },
+      "Expected `ttlSeconds` of a record to be an integer of at least 1, got `1.5` (number)",
+    ],
+  ] as const) {
+    it(`are refused with what was expected and what was got: ${message}`, () => {
+      expect(() => defineRecord(options as never)).to.throw(TypeError, message);
+    });
+  }
+});
+
+describe("the catalogue", () => {
+  it("knows the three built-in records, and that `provider` is encrypted", () => {
+    const catalogue = new Catalogue();
+    expect(catalogue.find("taskHistory")).to.include({ kind: "collection", encrypted: false });
+    expect(catalogue.find("provider")).to.include({ kind: "document", encrypted: true });
+    expect(catalogue.find("customInstructions")).to.include({ kind: "document", encrypted: false });
+    for (const name of ["apiKey", "__proto__", "constructor", ""]) expect(catalogue.find(name)).to.equal(undefined);
+  });
+
+  it("takes the host's own, also in place of a built-in one", () => {
+    const record = defineRecord({ name: "customInstructions", kind: "document", encrypted: true });
+    expect(new Catalogue([record]).find("customInstructions")).to.equal(record);
+  });
+});
