@@ -95,12 +95,18 @@ export class NodeRedisGateway implements RedisGateway {
 
   #open() {
     let client: Client | undefined;
+    let hasSocket = false;
     let isAbandoned = false;
     let reject!: (error: Error) => void;
     const abandonment = new Promise<never>((_resolve, fail) => (reject = fail));
-    const abandon = () => {
+    // A client that is destroyed before it has its socket forgets the socket that is being made, which then stays open:
+    // it has to have it first. Until then the socket's own timeout bounds it.
+    const letGo = () => {
       isAbandoned = true;
-      if (client !== undefined) destroy(client);
+      if (client !== undefined && hasSocket) destroy(client);
+    };
+    const abandon = () => {
+      letGo();
       reject(new ConnectionLostError("The connection was closed while it was being made."));
     };
     const work = async () => {
@@ -109,6 +115,10 @@ export class NodeRedisGateway implements RedisGateway {
       client = createClient(this.#clientOptions());
       // Without a listener a cut socket would end the process.
       client.on("error", () => this.#lose(client!));
+      client.on("connect", () => {
+        hasSocket = true;
+        if (isAbandoned) letGo();
+      });
       // The mirror is never a reason for the process to stay.
       client.unref();
       await client.connect();
@@ -125,8 +135,7 @@ export class NodeRedisGateway implements RedisGateway {
     }).then(
       () => void (this.#opening = undefined),
       (error: unknown) => {
-        isAbandoned = true;
-        if (client !== undefined) destroy(client);
+        letGo();
         this.#opening = undefined;
         throw classify(error);
       },

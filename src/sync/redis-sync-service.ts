@@ -271,8 +271,9 @@ export class RedisSyncService {
       await this.#gateway.connect();
       const healing = this.#healingWrites(batch);
       const { writes, wire } = await this.#encode(batch);
-      if (healing.length + wire.length === 0) await this.#gateway.ping();
-      else await this.#send(writes, wire, healing);
+      if (healing.length + wire.length > 0) return await this.#send(writes, wire, healing);
+      await this.#gateway.ping();
+      this.#succeeded();
     } catch (error) {
       if (this.#isClosed) return;
       this.#batch = [];
@@ -299,12 +300,8 @@ export class RedisSyncService {
 
   async #toWire({ redisKey, record, text }: PendingWrite): Promise<WireWrite> {
     if (text === undefined) return { kind: "delete", redisKey };
-    // A keychain that asks a person who is not there must not hold up the other records for ever.
-    const value = await withDeadline(this.#codec.encode(record, redisKey, text), {
-      deadlineMs: KEY_DEADLINE_MS,
-      onExpired: () => new KeyRingError(`The key store did not answer within ${KEY_DEADLINE_MS} ms`),
-      clock: this.#clock,
-    });
+    const encoding = this.#codec.encode(record, redisKey, text);
+    const value = record.encrypted ? await this.#withinKeyDeadline(encoding) : await encoding;
     return {
       kind: "set",
       redisKey,
@@ -312,6 +309,15 @@ export class RedisSyncService {
       ttlSeconds: record.ttlSeconds ?? this.#timings.ttlSeconds,
       isOnlyIfAbsent: false,
     };
+  }
+
+  /** A keychain that asks a person who is not there must not hold up the other records for ever. */
+  #withinKeyDeadline(encoding: Promise<string>): Promise<string> {
+    return withDeadline(encoding, {
+      deadlineMs: KEY_DEADLINE_MS,
+      onExpired: () => new KeyRingError(`The key store did not answer within ${KEY_DEADLINE_MS} ms`),
+      clock: this.#clock,
+    });
   }
 
   /** On another server process than last time: what is known to have been in Redis, in case that it came back without it. */

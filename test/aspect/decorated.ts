@@ -168,7 +168,6 @@ export class Host {
   update(key: string, value: unknown): PromiseLike<void> {
     this.local.set(key, value);
     const done = Promise.resolve();
-    // oxlint-disable-next-line no-thenable -- VS Code's `Thenable` is just this
     return { then: (...handlers) => done.then(...handlers) };
   }
 

@@ -144,7 +144,6 @@ for (const [dialect, { Bare, Decorated }] of DIALECTS) {
 
     it("gives back a foreign thenable as the same object", () => {
       const redis = new FakeRedis();
-      // oxlint-disable-next-line no-thenable -- VS Code's `Thenable` is just this
       const foreign = { then: () => {} };
       expect(new Decorated().sync({ outcome: "return", value: foreign, seen: [] })).to.equal(foreign);
       redis[Symbol.dispose]();
