@@ -26,11 +26,13 @@ function installPackages() {
   const installed = join("node_modules", ".package-lock.json");
   const isCurrent = existsSync(installed) && statSync(installed).mtimeMs >= statSync("package-lock.json").mtimeMs;
   if (isCurrent) return;
-  console.error("Installing packages (npm ci) …");
+  console.error("Installing packages …");
+  // Not `npm ci`, which refuses a lock file that lacks optional packages of other platforms, and some registries do not
+  // offer all of those. This one takes the locked versions too, and leaves the lock file as it is.
+  const install = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
   // npm's own name differs by system; the one that runs this script is the one to use.
-  const npm = process.env.npm_execpath;
-  if (npm) run(process.execPath, npm, "ci", "--no-audit", "--no-fund", "--loglevel=error");
-  else run(process.platform === "win32" ? "npm.cmd" : "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error");
+  if (process.env.npm_execpath) run(process.execPath, process.env.npm_execpath, ...install);
+  else run(process.platform === "win32" ? "npm.cmd" : "npm", ...install);
 }
 
 function compile(project) {
