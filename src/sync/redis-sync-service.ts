@@ -273,6 +273,7 @@ export class RedisSyncService {
       const { writes, wire } = await this.#encode(batch);
       if (healing.length + wire.length > 0) return await this.#send(writes, wire, healing);
       await this.#gateway.ping();
+      this.#batch = [];
       this.#succeeded();
     } catch (error) {
       if (this.#isClosed) return;

@@ -283,6 +283,16 @@ describe("RedisSyncService", () => {
       ]);
     });
 
+    it("counts nothing as pending any more where all of a batch could not be encrypted", async () => {
+      const broken = () => Promise.reject(new Error("locked"));
+      service = make({ keyRing: { encryptionKey: broken, decryptionKey: broken } });
+      service.set(PROVIDER, { apiKey: CANARY });
+      expect(await service.flush()).to.deep.equal({ flushed: false, reason: "it could not be encrypted" });
+      await timers.tickAsync(0);
+      expect(service.status).to.include({ state: "connected", pending: 0 });
+      expect(await service.flush()).to.deep.equal({ flushed: true });
+    });
+
     it("does not wait for ever for a key store that does not answer", async () => {
       const silent = () => new Promise<never>(() => {});
       service = make({ keyRing: { encryptionKey: silent, decryptionKey: silent } });
