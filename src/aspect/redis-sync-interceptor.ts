@@ -61,7 +61,10 @@ export class RedisSyncInterceptor implements SyncInterceptor {
   }
 
   around(joinPoint: JoinPoint): unknown {
-    return joinPoint.kind === "mirror" ? this.#aroundMirroring(joinPoint) : this.#aroundRestoring(joinPoint);
+    const answer = joinPoint.kind === "mirror" ? this.#aroundMirroring(joinPoint) : this.#aroundRestoring(joinPoint);
+    // A user who becomes known by a function tells nobody: the next call finds out.
+    this.resumeRestores();
+    return answer;
   }
 
   /** Makes up for the restores that found no user. Call it when there is one. */
@@ -139,7 +142,7 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     const outcome = call.proceed();
     // A synchronous method cannot wait: it is answered from the local store, which the next call finds filled.
     if (!isPromise(outcome)) {
-      ignoreRejection(this.#restoreAfter(call, outcome));
+      ignoreRejection(Promise.resolve(outcome).then((local) => this.#restoreAfter(call, local)));
       return outcome;
     }
     return outcome.then((local) => this.#restoreAfter(call, local));
@@ -153,8 +156,18 @@ export class RedisSyncInterceptor implements SyncInterceptor {
       const adopted = await this.#restoreAll({ advice, args }, target, userId, () => local);
       return adopted === undefined ? local : adopted.value;
     }
-    if (isObject(target)) this.#awaitingUser.add({ target: new WeakRef(target), joinPoint: { advice, args, reload } });
+    if (isObject(target)) this.#awaitUser(target, { advice, args, reload });
     return local;
+  }
+
+  /** Once for each object and decorated method, however often that is called while nobody is signed in. */
+  #awaitUser(target: object, joinPoint: AwaitingUser["joinPoint"]): void {
+    for (const awaiting of this.#awaitingUser) {
+      const living = awaiting.target.deref();
+      if (living === undefined) this.#awaitingUser.delete(awaiting);
+      else if (living === target && awaiting.joinPoint.advice === joinPoint.advice) return;
+    }
+    this.#awaitingUser.add({ target: new WeakRef(target), joinPoint });
   }
 
   async #restoreLate(target: object, { advice, args, reload }: AwaitingUser["joinPoint"]): Promise<void> {
@@ -196,12 +209,10 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     readLocal: () => unknown,
     adopt: (value: unknown) => unknown,
   ): Promise<Adopted | undefined> {
-    if (!advice.isEmpty(await readLocal())) return undefined;
-    // Nobody is there: asking would only hold up the host once more.
-    if (this.#service.status.state === "degraded") return undefined;
+    // From here on, not from the answer on: the host may save while its own store is read, too.
     const restore: OngoingRestore = { redisKey: this.#service.keyOf(id), isOvertaken: false };
     this.#ongoing.add(restore);
-    const value = await this.#service.get(id).finally(() => this.#ongoing.delete(restore));
+    const value = await this.#ask(id, advice, readLocal).finally(() => this.#ongoing.delete(restore));
     if (value === undefined || advice.isEmpty(value)) return undefined;
     // The host has saved in the meantime, or somebody else has signed in: what was asked for is out of date.
     if (restore.isOvertaken || (advice.userId === undefined && this.#user.current !== id.userId)) return undefined;
@@ -213,6 +224,14 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     });
     this.#service.emit("restored", id);
     return { value };
+  }
+
+  /** What the mirror has of a record that is empty here. */
+  async #ask(id: RecordId, advice: RestoreAdvice, readLocal: () => unknown): Promise<unknown> {
+    if (!advice.isEmpty(await readLocal())) return undefined;
+    // Nobody is there: asking would only hold up the host once more.
+    if (this.#service.status.state === "degraded") return undefined;
+    return this.#service.get(id);
   }
 }
 

@@ -196,6 +196,22 @@ describe("the mirror", () => {
     expect(filled.local.get("customInstructions")).to.equal("saved before the sign-in");
   });
 
+  it("makes up for it at the next call where a function tells who is signed in", async () => {
+    let userId: string | undefined;
+    install({ userId: () => userId });
+    gateways[0]!.store.set("roo:bob:customInstructions", '"of bob"');
+    const host = new Host();
+    for (let load = 0; load < 3; load++) await host.load();
+    expect(host.loads).to.equal(3);
+    userId = "bob";
+    const restored = new Promise((resolve) => mirror.on("restored", resolve));
+    await new Notes().save("taskHistory", []);
+    await restored;
+    expect(host.local.get("customInstructions")).to.equal("of bob");
+    // Once more to see that it still is empty; not once for each time that it was asked for.
+    expect(host.loads).to.equal(4);
+  });
+
   it("is closed once, however often it is asked to be", async () => {
     install();
     await new Notes().save("customInstructions", "value");
