@@ -89,8 +89,9 @@ export class Mirror implements Disposable, AsyncDisposable {
 
   /** Puts the no-op in place at once, then flushes what was saved before and closes the connection. Does not reject. */
   disable(): Promise<void> {
-    const service = this.#unbind();
-    return this.#swap(() => service?.close());
+    // Begun at once and not in turn: a `close` that follows skips the turns that are still to come.
+    const closed = this.#unbind()?.close();
+    return this.#swap(() => closed);
   }
 
   /** Sends now what was saved so far, and says whether it is in Redis. Settles within the timeout; does not reject. */
@@ -134,7 +135,7 @@ export class Mirror implements Disposable, AsyncDisposable {
   /** One after the other: an `enable` while a `disable` still flushes waits for it. */
   #swap(work: () => unknown): Promise<void> {
     const swapped = this.#swapping.then(() => (this.#closing === undefined ? work() : undefined)).then(() => {});
-    this.#swapping = swapped;
+    this.#swapping = swapped.catch(() => {});
     return swapped;
   }
 

@@ -142,6 +142,14 @@ describe("the mirror", () => {
     expect(gateways.map((gateway) => [...gateway.store.values()])).to.deep.equal([['"first"'], ['"second"']]);
   });
 
+  it("lets go of the connection also where it is closed right after it was disabled", async () => {
+    install();
+    await new Notes().save("customInstructions", "last");
+    await Promise.all([mirror.disable(), mirror.close()]);
+    expect([...gateways[0]!.store.values()]).to.deep.equal(['"last"']);
+    expect(gateways[0]!.isClosed).to.equal(true);
+  });
+
   it("tells how it is, and what becomes of the saves", async () => {
     install();
     const told: string[] = [];
