@@ -79,7 +79,7 @@ export class Mirror implements Disposable, AsyncDisposable {
   /** Puts the real binding in place, if the settings allow. */
   enable(): Promise<void> {
     return this.#swap(() => {
-      if (this.#binding.kind === "active") return;
+      if (this.#binding.kind === "active" || this.#closing !== undefined) return;
       this.container.unload(noopMirrorModule);
       const binding = this.#bind({ ...this.#options, enabled: true });
       if (binding.kind !== "active") this.container.load(noopMirrorModule);
@@ -89,7 +89,7 @@ export class Mirror implements Disposable, AsyncDisposable {
 
   /** Puts the no-op in place at once, then flushes what was saved before and closes the connection. Does not reject. */
   disable(): Promise<void> {
-    // Begun at once and not in turn: a `close` that follows skips the turns that are still to come.
+    // Begun at once, not in turn: from here on nothing holds the engine but this.
     const closed = this.#unbind()?.close();
     return this.#swap(() => closed);
   }
@@ -134,7 +134,7 @@ export class Mirror implements Disposable, AsyncDisposable {
 
   /** One after the other: an `enable` while a `disable` still flushes waits for it. */
   #swap(work: () => unknown): Promise<void> {
-    const swapped = this.#swapping.then(() => (this.#closing === undefined ? work() : undefined)).then(() => {});
+    const swapped = this.#swapping.then(work).then(() => {});
     this.#swapping = swapped.catch(() => {});
     return swapped;
   }

@@ -14,7 +14,7 @@ export const KEY = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA";
 
 /** Short enough for a test to wait for, in the proportions of the real ones. */
 export const SHORT_TIMINGS = { batchWindowMs: 20, pauseMs: 1_000, healthCheckMs: 100 };
-const SHORT_DEADLINES = { connectMs: 300, commandMs: 300, perMebibyteMs: 8_000 };
+const SHORT_DEADLINES = { connectMs: 1_000, commandMs: 1_000, perMebibyteMs: 8_000 };
 
 export interface MirrorUnderTest {
   readonly mirror: Mirror;

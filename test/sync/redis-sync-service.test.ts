@@ -226,6 +226,8 @@ describe("RedisSyncService", () => {
       expect(gateway.connectAttempts).to.equal(5);
       await timers.tickAsync(20_000);
       expect(gateway.connectAttempts).to.equal(9);
+      // Looking is not trying: only a batch that was to be sent can fail.
+      expect(payloadsOf("failed")).to.have.lengthOf(5);
       gateway.heal();
       await timers.tickAsync(5_000);
       expect(storedInstructions()).to.equal('"value"');
