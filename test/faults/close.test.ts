@@ -53,6 +53,12 @@ describe("closing", () => {
     expect(closed!.elapsedMs).to.be.below(1_000);
   });
 
+  it("leaves a process alive for as long as it waits for an answer, and no longer", async () => {
+    server = await RedisServer.start();
+    server.freeze();
+    expect(await run(server.port, "ask")).to.deep.equal({ exitCode: 0, closed: { value: null } });
+  });
+
   it("does not hold the process even if nobody closes", async () => {
     server = await RedisServer.start();
     expect(await run(server.port)).to.deep.equal({ exitCode: 0, closed: undefined });

@@ -1,6 +1,6 @@
-// A host in a process of its own: `node saving-process.js PORT [close]` saves once, closes if it is told to, and ends
-// when nothing holds it any more.
-import { installMirror } from "redis-mirrored";
+// A host in a process of its own: `node saving-process.js PORT [close|ask]` saves once, closes or asks for another
+// record if it is told to, and ends when nothing holds it any more.
+import { installMirror, TOKENS } from "redis-mirrored";
 import { KEY, Notes, SILENT } from "../support/mirrors.js";
 
 const [port, ending] = process.argv.slice(2);
@@ -16,4 +16,8 @@ if (ending === "close") {
   const begin = performance.now();
   const result = await mirror.close();
   console.log(JSON.stringify({ ...result, elapsedMs: performance.now() - begin }));
+}
+if (ending === "ask") {
+  const value = await mirror.container.get(TOKENS.RedisSyncService).get({ userId: "alice", record: "taskHistory" });
+  console.log(JSON.stringify({ value: value ?? null }));
 }
