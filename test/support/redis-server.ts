@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { once } from "node:events";
 import { createClient } from "@redis/client";
+import { findRedisServer, freePort } from "#dist/cli/redis-server.js";
 
 /** As quiet as the mirror's own, so that command counts stay readable. */
 type Client = ReturnType<typeof connectTo>;
@@ -44,7 +44,9 @@ export class RedisServer {
       "--daemonize",
       "no",
     ];
-    const started = spawn("redis-server", [...options, ...this.#args], { stdio: ["ignore", "pipe", "inherit"] });
+    const started = spawn(findRedisServer() ?? "redis-server", [...options, ...this.#args], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     this.#process = started;
     let log = "";
     for await (const chunk of started.stdout) {
@@ -94,16 +96,6 @@ export class RedisServer {
     const list = await (await this.client()).sendCommand<string>(["CLIENT", "LIST"]);
     return list.split("\n").filter((line) => line.includes("name=redis-mirrored")).length;
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("expected a TCP address");
-  return address.port;
 }
 
 function connectTo(port: number, options: { password?: string; username?: string; database?: number }) {

@@ -1,0 +1,82 @@
+import { inspect } from "node:util";
+import { expect } from "chai";
+import { FixedKeyRing, generateKey, type KeyStore, parseKeys, StoredKeyRing } from "#dist/sync/key-ring.js";
+
+const KEY = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA";
+
+function errorOf(work: () => unknown): Error {
+  try {
+    work();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("expected it to throw");
+}
+
+describe("the key ring", () => {
+  it("names a key by the same id on every machine and in every version", () => {
+    expect(parseKeys(KEY)[0]!.id).to.equal("8WO9vYBopsW");
+  });
+
+  it("makes keys that it can read, each another one", () => {
+    const made = Array.from({ length: 20 }, generateKey);
+    expect(new Set(made.map((key) => parseKeys(key)[0]!.id)).size).to.equal(20);
+  });
+
+  for (const [title, text] of [
+    ["31 bytes", Buffer.alloc(31, 0xab).toString("base64url")],
+    ["33 bytes", Buffer.alloc(33, 0xab).toString("base64url")],
+    ["a key in hexadecimal", Buffer.alloc(32, 0xab).toString("hex")],
+    ["a key in base64 proper", Buffer.alloc(32, 0xff).toString("base64")],
+    ["a comma at the end", `${KEY},`],
+  ] as const) {
+    it(`refuses ${title} without quoting it`, () => {
+      const error = errorOf(() => parseKeys(text));
+      expect(error).to.have.property("code", "KEY_RING");
+      for (const part of text.split(",").filter((each) => each !== ""))
+        expect(inspect(error, { depth: Infinity })).not.to.contain(part);
+    });
+  }
+
+  it("of the settings holds at least one key", () => {
+    expect(() => new FixedKeyRing([])).to.throw("Expected at least one key, got none");
+  });
+
+  it("uses the key that another process was faster to keep", async () => {
+    const offered: string[] = [];
+    const store: KeyStore = {
+      load: async () => undefined,
+      storeIfAbsent: async (key) => {
+        offered.push(key);
+        return KEY;
+      },
+    };
+    expect((await new StoredKeyRing(store).encryptionKey()).id).to.equal(parseKeys(KEY)[0]!.id);
+    expect(offered).to.have.lengthOf(1).and.not.to.include(KEY);
+  });
+
+  it("makes no key where the store has one that it cannot read, and does not quote that", async () => {
+    let stores = 0;
+    const kept = "spoilt-key-that-somebody-edited";
+    const ring = new StoredKeyRing({ load: async () => kept, storeIfAbsent: async (key) => (stores++, key) });
+    const error = await ring.encryptionKey().then(
+      () => undefined,
+      (reason: Error) => reason,
+    );
+    expect(error).to.have.property("code", "KEY_RING");
+    expect(inspect(error, { depth: Infinity })).not.to.contain(kept);
+    expect(stores).to.equal(0);
+  });
+
+  it("asks the store again after a key could not be kept, and then keeps one", async () => {
+    let stores = 0;
+    const ring = new StoredKeyRing({
+      load: async () => undefined,
+      storeIfAbsent: async (key) => (++stores === 1 ? Promise.reject(new Error("disk full")) : key),
+    });
+    const failed = await Promise.allSettled([ring.encryptionKey(), ring.decryptionKey("any")]);
+    expect(failed.map(({ status }) => status)).to.deep.equal(["rejected", "rejected"]);
+    const key = await ring.encryptionKey();
+    expect([await ring.decryptionKey(key.id), stores]).to.deep.equal([key, 2]);
+  });
+});

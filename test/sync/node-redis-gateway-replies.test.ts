@@ -1,0 +1,219 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { inspect } from "node:util";
+import { expect } from "chai";
+import type { Clock } from "#dist/sync/clock.js";
+import { NodeRedisGateway, type RedisAddress } from "#dist/sync/node-redis-gateway.js";
+import type { WireWrite } from "#dist/sync/redis-gateway.js";
+import { RedisServer } from "../support/redis-server.js";
+
+const CANARY = "sk-canary-in-plain-text";
+const PATIENT = { connectMs: 60_000, commandMs: 60_000, perMebibyteMs: 60_000 };
+const WRITE: WireWrite = { kind: "set", redisKey: "a", value: CANARY, ttlSeconds: 100, isOnlyIfAbsent: false };
+
+function addressOf(port: number): RedisAddress {
+  return { host: "127.0.0.1", port, username: undefined, password: undefined, database: 0, tls: undefined };
+}
+
+async function failureOf(work: Promise<unknown>): Promise<Error> {
+  return work.then(
+    () => new Error("expected a failure"),
+    (error: Error) => error,
+  );
+}
+
+/** A clock on which no time passes until the test says that all deadlines have. */
+class StoppedClock implements Clock {
+  readonly #deadlines = new Map<object, { callback: () => void; delayMs: number }>();
+
+  get delaysMs(): number[] {
+    return [...this.#deadlines.values()].map(({ delayMs }) => delayMs);
+  }
+
+  now(): number {
+    return 0;
+  }
+
+  setTimeout(callback: () => void, delayMs: number): object {
+    const timer = {};
+    this.#deadlines.set(timer, { callback, delayMs });
+    return timer;
+  }
+
+  clearTimeout(timer: object): void {
+    this.#deadlines.delete(timer);
+  }
+
+  expire(): void {
+    for (const { callback } of this.#deadlines.values()) callback();
+  }
+}
+
+/** A server that speaks the protocol and answers as the test says. */
+class ScriptedServer {
+  /** The reply to a command, by its name; `+OK` unless something else is set. */
+  readonly replies = new Map<string, string>();
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor() {
+    this.#server = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.on("error", () => {}).on("data", (chunk) => this.#answer(socket, String(chunk)));
+    });
+  }
+
+  static async start(): Promise<ScriptedServer> {
+    const scripted = new ScriptedServer();
+    scripted.#server.listen(0, "127.0.0.1");
+    await once(scripted.#server, "listening");
+    return scripted;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  /** The requests are small and arrive whole: a command is `*<parts>`, and its name the first part. */
+  #answer(socket: Socket, requests: string): void {
+    for (const [, name] of requests.matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g)) {
+      socket.write(`${this.replies.get(name!.toUpperCase()) ?? "+OK"}\r\n`);
+    }
+  }
+}
+
+describe("the gateway on node-redis, facing what a server says seldom", () => {
+  let scripted: ScriptedServer;
+  let gateway: NodeRedisGateway;
+  beforeEach(async () => {
+    scripted = await ScriptedServer.start();
+    scripted.replies.set("INFO", "$12\r\nrun_id:abc12");
+    gateway = new NodeRedisGateway(addressOf(scripted.port), PATIENT);
+  });
+  afterEach(async () => {
+    gateway.close();
+    await scripted.stop();
+  });
+
+  it("knows no server before the first connection", async () => {
+    expect([gateway.serverId, gateway.isConnected]).to.deep.equal([undefined, false]);
+    await gateway.connect();
+    expect([gateway.serverId, gateway.isConnected]).to.deep.equal(["abc12", true]);
+  });
+
+  for (const reply of ["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY"]) {
+    it(`takes ${reply} for a server that is not there yet, and connects anew the next time`, async () => {
+      await gateway.connect();
+      scripted.replies.set("SET", `-${reply} not now`);
+      const error = await failureOf(gateway.write([WRITE]));
+      expect(error).to.include({ code: "CONNECTION_LOST", message: `Redis is not ready: ${reply}.` });
+      expect(gateway.isConnected).to.equal(false);
+      scripted.replies.delete("SET");
+      expect(await gateway.write([WRITE])).to.deep.equal([undefined]);
+    });
+  }
+
+  for (const reply of ["READONLY", "MISCONF", "NOREPLICAS", "ERR", "WRONGTYPE"]) {
+    it(`takes ${reply} for a refusal, and keeps the connection`, async () => {
+      scripted.replies.set("SET", `-${reply} no`).set("GET", `-${reply} no`);
+      expect((await gateway.write([WRITE]))[0]).to.include({ code: "REFUSED", reply });
+      expect(await failureOf(gateway.read("a"))).to.include({ code: "REFUSED", reply });
+      expect(gateway.isConnected).to.equal(true);
+    });
+  }
+
+  it("keeps to itself what an error reply quotes", async () => {
+    for (const name of ["SET", "GET", "PING"]) scripted.replies.set(name, `-ERR unknown command with '${CANARY}'`);
+    const errors = [
+      (await gateway.write([WRITE]))[0],
+      await failureOf(gateway.read("a")),
+      await failureOf(gateway.ping()),
+    ];
+    gateway.close();
+    gateway = new NodeRedisGateway(addressOf(scripted.port), PATIENT);
+    scripted.replies.set("INFO", `-LOADING ${CANARY}`);
+    errors.push(await failureOf(gateway.connect()));
+    for (const error of errors) {
+      expect(error).to.have.property("code");
+      expect(inspect(error, { depth: Infinity, showHidden: true })).not.to.contain(CANARY);
+    }
+  });
+
+  it("does not keep the process alive while it is connected and has nothing to do", async () => {
+    const sockets = () => process.getActiveResourcesInfo().filter((resource) => resource === "TCPSocketWrap").length;
+    const before = sockets();
+    await gateway.connect();
+    // One more is the other end, which this process holds as well.
+    expect(sockets() - before).to.equal(1);
+  });
+});
+
+describe("the gateway on node-redis, on a server that stays silent", () => {
+  let server: RedisServer;
+  let gateway: NodeRedisGateway;
+  beforeEach(async () => (server = await RedisServer.start()));
+  afterEach(async () => {
+    gateway.close();
+    server.thaw();
+    await server.kill();
+  });
+
+  it("settles what is under way at once when it is closed, and does not call that a lost connection", async () => {
+    gateway = new NodeRedisGateway(addressOf(server.port), PATIENT);
+    let losses = 0;
+    gateway.onConnectionLost = () => losses++;
+    await gateway.connect();
+    server.freeze();
+    const underWay = [gateway.read("a"), gateway.write([WRITE]), gateway.ping()].map(failureOf);
+    gateway.close();
+    for (const error of await Promise.all(underWay)) expect(error).to.have.property("code", "CONNECTION_LOST");
+    expect(losses).to.equal(0);
+  });
+
+  it("gives up connecting at its deadline, and connects once the server answers again", async () => {
+    const clock = new StoppedClock();
+    gateway = new NodeRedisGateway(addressOf(server.port), PATIENT, clock);
+    server.freeze();
+    const connecting = failureOf(gateway.connect());
+    expect(clock.delaysMs).to.deep.equal([60_000]);
+    clock.expire();
+    expect(await connecting).to.include({ code: "CONNECTION_LOST", message: "No connection within 60000 ms." });
+    server.thaw();
+    await gateway.connect();
+    await gateway.ping();
+    expect([gateway.isConnected, clock.delaysMs]).to.deep.equal([true, []]);
+  });
+
+  it("tells an expired command only to the one who asked", async () => {
+    const clock = new StoppedClock();
+    gateway = new NodeRedisGateway(addressOf(server.port), PATIENT, clock);
+    let losses = 0;
+    gateway.onConnectionLost = () => losses++;
+    await gateway.connect();
+    server.freeze();
+    const asking = failureOf(gateway.ping());
+    await new Promise(setImmediate);
+    clock.expire();
+    expect(await asking).to.include({ code: "CONNECTION_LOST", message: "No answer within 60000 ms." });
+    expect([gateway.isConnected, losses]).to.deep.equal([false, 0]);
+  });
+
+  it("gives each mebibyte of a batch its time", async () => {
+    const clock = new StoppedClock();
+    gateway = new NodeRedisGateway(addressOf(server.port), { ...PATIENT, commandMs: 1, perMebibyteMs: 1_000 }, clock);
+    await gateway.connect();
+    const writing = gateway.write([
+      { ...WRITE, value: "x".repeat(2 ** 20) },
+      { ...WRITE, value: "x".repeat(2 ** 19) },
+    ]);
+    await new Promise(setImmediate);
+    expect(clock.delaysMs).to.deep.equal([1_501]);
+    await writing;
+  });
+});

@@ -1,0 +1,297 @@
+import { expect } from "chai";
+import sinon from "sinon";
+import { type Clock, systemClock } from "#dist/sync/clock.js";
+import { Codec } from "#dist/sync/codec.js";
+import { ConnectionLostError, RefusedError } from "#dist/sync/errors.js";
+import { FixedKeyRing, parseKeys } from "#dist/sync/key-ring.js";
+import { KeySpace } from "#dist/sync/keys.js";
+import type { MirrorEvents } from "#dist/sync/mirror-events.js";
+import { Catalogue } from "#dist/sync/records.js";
+import type { WireRefusal, WireWrite } from "#dist/sync/redis-gateway.js";
+import { RedisSyncService, type RedisSyncServiceOptions } from "#dist/sync/redis-sync-service.js";
+import { FakeGateway } from "../support/fake-gateway.js";
+import { KEY } from "../support/mirrors.js";
+
+const INSTRUCTIONS = { userId: "alice", record: "customInstructions" };
+const HISTORY = { userId: "alice", record: "taskHistory" };
+const PROVIDER = { userId: "alice", record: "provider" };
+const INSTRUCTIONS_KEY = "roo:alice:customInstructions";
+const HISTORY_KEY = "roo:alice:taskHistory";
+
+/** A gateway that refuses the writes of some keys and takes the others, as for a user with few rights. */
+class PartlyRefusingGateway extends FakeGateway {
+  readonly refused = new Set<string>();
+
+  override async write(batch: readonly WireWrite[]): Promise<WireRefusal[]> {
+    const refusals = await super.write(batch.filter(({ redisKey }) => !this.refused.has(redisKey)));
+    return batch.map(({ redisKey }) => (this.refused.has(redisKey) ? new RefusedError("NOPERM") : refusals.shift()));
+  }
+}
+
+describe("RedisSyncService, as seen from outside", () => {
+  let timers: sinon.SinonFakeTimers;
+  let gateway: PartlyRefusingGateway;
+  let service: RedisSyncService;
+  beforeEach(() => {
+    timers = sinon.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance", "Date"] });
+    gateway = new PartlyRefusingGateway();
+    service = make();
+  });
+  afterEach(() => timers.restore());
+
+  function make(options: Partial<RedisSyncServiceOptions> = {}): RedisSyncService {
+    return new RedisSyncService({
+      gateway,
+      catalogue: new Catalogue(),
+      keySpace: new KeySpace(),
+      codec: new Codec(new FixedKeyRing(parseKeys(KEY))),
+      ...options,
+    });
+  }
+
+  function recorded<Event extends keyof MirrorEvents>(event: Event): MirrorEvents[Event][0][] {
+    const payloads: MirrorEvents[Event][0][] = [];
+    service.on(event, (...[payload]) => void payloads.push(payload));
+    return payloads;
+  }
+
+  describe("a batch of which one key is refused", () => {
+    it("arrives but for that key, and says how much did and how much did not", async () => {
+      gateway.refused.add(INSTRUCTIONS_KEY);
+      const [flushed, failed] = [recorded("flushed"), recorded("failed")];
+      service.set(INSTRUCTIONS, "refused");
+      service.set(HISTORY, [{ id: "ключ" }]);
+      await timers.tickAsync(100);
+      expect([...gateway.store]).to.deep.equal([[HISTORY_KEY, '[{"id":"ключ"}]']]);
+      expect(flushed).to.deep.equal([{ keys: 1, bytes: 19 }]);
+      expect(failed).to.deep.equal([{ reason: "Redis refused: NOPERM.", code: "REFUSED", keys: 1 }]);
+      expect(service.status).to.include({ pending: 1, batches: 1, sentKeys: 1, sentBytes: 19 });
+    });
+
+    it("is flushed when only what arrived was waited for", async () => {
+      gateway.refused.add(INSTRUCTIONS_KEY);
+      service.set(HISTORY, []);
+      const flushed = service.flush();
+      service.set(INSTRUCTIONS, "refused");
+      expect(await flushed).to.deep.equal({ flushed: true });
+    });
+  });
+
+  describe("status", () => {
+    it("counts what waits and what is on its way once each, in bytes of UTF-8", async () => {
+      const release = gateway.holdWrites();
+      service.set(INSTRUCTIONS, "é");
+      expect(service.status).to.include({ state: "connecting", pending: 1, pendingBytes: 4 });
+      await timers.tickAsync(100);
+      service.set(HISTORY, []);
+      expect(service.status).to.include({ pending: 2, pendingBytes: 6, sentKeys: 0 });
+      release();
+      await timers.tickAsync(100);
+      expect(service.status).to.include({
+        pending: 0,
+        pendingBytes: 0,
+        saves: 2,
+        batches: 2,
+        sentKeys: 2,
+        sentBytes: 6,
+      });
+    });
+
+    it("counts deletes that arrive as keys without bytes", async () => {
+      const flushed = recorded("flushed");
+      service.delete(INSTRUCTIONS);
+      await timers.tickAsync(100);
+      expect(flushed).to.deep.equal([{ keys: 1, bytes: 0 }]);
+      expect(service.status).to.include({ saves: 1, sentKeys: 1, sentBytes: 0 });
+    });
+
+    it("says since when it is as it is, and why as of the last failure", async () => {
+      const states = recorded("status");
+      gateway.alwaysDown();
+      service.set(INSTRUCTIONS, "value");
+      await timers.tickAsync(100);
+      const since = new Date();
+      expect(service.status).to.deep.include({ state: "degraded", reason: "nobody listens", since });
+      gateway.heal().alwaysRefuse("OOM");
+      await timers.tickAsync(500);
+      expect(service.status).to.deep.include({ state: "degraded", reason: "Redis refused: OOM.", since });
+      gateway.heal();
+      await timers.tickAsync(1_000);
+      expect(service.status).to.include({ state: "connected" }).and.not.to.have.property("reason");
+      expect(service.status.since.getTime()).to.be.greaterThan(since.getTime());
+      expect(states.map(({ state }) => state)).to.deep.equal(["degraded", "connected"]);
+    });
+  });
+
+  describe("a lost connection", () => {
+    it("is tried again after 100, 200, 400 and 800 ms, and told of each time", async () => {
+      const begin = performance.now();
+      const failedAt: number[] = [];
+      service.on("failed", ({ code, keys }) => {
+        expect({ code, keys }).to.deep.equal({ code: "CONNECTION_LOST", keys: 1 });
+        failedAt.push(performance.now() - begin);
+      });
+      gateway.alwaysDown();
+      service.set(INSTRUCTIONS, "value");
+      await timers.tickAsync(61_000);
+      expect(failedAt).to.deep.equal([100, 200, 400, 800, 1_600]);
+    });
+
+    it("takes its numbers from the timings", async () => {
+      service = make({ timings: { batchWindowMs: 10, failureThreshold: 2, pauseMs: 1_000, healthCheckMs: 300 } });
+      const failed = recorded("failed");
+      gateway.alwaysDown();
+      service.set(INSTRUCTIONS, "value");
+      await timers.tickAsync(20);
+      expect([failed.length, gateway.connectAttempts]).to.deep.equal([2, 2]);
+      await timers.tickAsync(900);
+      expect(gateway.connectAttempts).to.equal(5);
+      await timers.tickAsync(100);
+      expect(failed).to.have.lengthOf(3);
+    });
+
+    it("in the middle of a batch loses none of it, nor the order in which it was saved", async () => {
+      const write = sinon.stub(gateway, "write").rejects(new ConnectionLostError("cut"));
+      service.set(HISTORY, [1]);
+      service.set(INSTRUCTIONS, "old");
+      await timers.tickAsync(100);
+      service.set({ ...HISTORY, userId: "bob" }, [2]);
+      service.set(INSTRUCTIONS, "new");
+      write.restore();
+      await timers.tickAsync(100);
+      expect([...gateway.store]).to.deep.equal([
+        [HISTORY_KEY, "[1]"],
+        ["roo:bob:taskHistory", "[2]"],
+        [INSTRUCTIONS_KEY, '"new"'],
+      ]);
+    });
+  });
+
+  describe("what a restarted server is given back", () => {
+    it("does not overwrite, keeps its time to live, and comes in the batch of the next save", async () => {
+      service = make({ timings: { ttlSeconds: 77 } });
+      service.set(INSTRUCTIONS, "before");
+      await timers.tickAsync(100);
+      service.set(HISTORY, []);
+      gateway.restartEmpty();
+      await timers.tickAsync(100);
+      const value = { kind: "set", ttlSeconds: 77 };
+      expect(gateway.batches.at(-1)).to.deep.equal([
+        { ...value, redisKey: HISTORY_KEY, value: "[]", isOnlyIfAbsent: false },
+        { ...value, bytes: 8, redisKey: INSTRUCTIONS_KEY, value: '"before"', isOnlyIfAbsent: true },
+      ]);
+    });
+
+    it("is of a secret the ciphertext, as it was there", async () => {
+      service.set(PROVIDER, { apiKey: "sk-canary" });
+      await service.flush();
+      const ciphertext = gateway.store.get("roo:alice:provider");
+      gateway.restartEmpty();
+      await timers.tickAsync(100);
+      expect(gateway.store.get("roo:alice:provider")).to.equal(ciphertext).and.to.be.a("string");
+    });
+
+    it("is given again if it did not arrive", async () => {
+      service.set(INSTRUCTIONS, "before");
+      await timers.tickAsync(100);
+      gateway.refused.add(INSTRUCTIONS_KEY);
+      gateway.restartEmpty();
+      await timers.tickAsync(100);
+      expect(service.status).to.include({ state: "degraded", pending: 0 });
+      gateway.refused.clear();
+      await timers.tickAsync(100);
+      expect(gateway.store.get(INSTRUCTIONS_KEY)).to.equal('"before"');
+      expect(service.status.state).to.equal("connected");
+    });
+  });
+
+  describe("a read", () => {
+    it("goes on during the pause where Redis only refuses to write", async () => {
+      gateway.store.set(HISTORY_KEY, "[1]");
+      gateway.alwaysRefuse("OOM");
+      service.set(INSTRUCTIONS, "value");
+      await timers.tickAsync(2_000);
+      expect(await service.get(HISTORY)).to.deep.equal([1]);
+    });
+
+    it("leaves no timer, whatever came of it", async () => {
+      gateway.store.set(HISTORY_KEY, "not JSON");
+      await service.get(HISTORY);
+      await service.get(INSTRUCTIONS);
+      expect(timers.countTimers()).to.equal(0);
+    });
+
+    it("takes its deadline from the timings, and looks after the connection once that has passed", async () => {
+      service = make({ timings: { readTimeoutMs: 30 } });
+      gateway.isConnected = true;
+      gateway.alwaysSilent();
+      const answer = service.get(INSTRUCTIONS);
+      await timers.tickAsync(30);
+      expect(await answer).to.equal(undefined);
+      gateway.alwaysDown();
+      await timers.tickAsync(100);
+      expect(service.status.state).to.equal("degraded");
+    });
+
+    it("of a secret whose key cannot be had counts as absent, with one warning", async () => {
+      service.set(PROVIDER, { apiKey: "sk-canary" });
+      await service.flush();
+      service = make({ codec: new Codec(new FixedKeyRing(parseKeys(Buffer.alloc(32).toString("base64url")))) });
+      const unreadable = recorded("unreadable");
+      expect(await service.get(PROVIDER)).to.equal(undefined);
+      expect(unreadable).to.deep.equal([
+        { ...PROVIDER, detail: "It was encrypted with a key that this machine does not have." },
+      ]);
+    });
+  });
+
+  describe("its timers", () => {
+    it("hold the process only for those who wait for an answer", async () => {
+      const held: number[] = [];
+      const clock: Clock = {
+        ...systemClock,
+        setTimeout: (callback, delayMs) => {
+          held.push(delayMs);
+          const timer = systemClock.setTimeout(callback, delayMs);
+          return Object.assign(timer, { unref: () => void held.splice(held.indexOf(delayMs), 1) });
+        },
+      };
+      service = make({ clock });
+      service.set(INSTRUCTIONS, "value");
+      expect(held).to.deep.equal([]);
+      const flushed = service.flush({ timeoutMs: 1_234 });
+      expect(held).to.deep.equal([1_234]);
+      await flushed;
+      await service.get(HISTORY);
+      expect(held).to.deep.equal([1_234, 500]);
+    });
+  });
+
+  it("takes a value down when it is prepared, and mirrors it only when it is handed in", async () => {
+    const value = { text: "as it was" };
+    const write = service.prepare(INSTRUCTIONS, value)!;
+    value.text = "changed afterwards";
+    await timers.tickAsync(1_000);
+    expect([gateway.batches.length, service.status.saves]).to.deep.equal([0, 0]);
+    service.submit(write);
+    await timers.tickAsync(100);
+    expect(gateway.store.get(INSTRUCTIONS_KEY)).to.equal('{"text":"as it was"}');
+  });
+
+  it("tells nobody any more who has left", async () => {
+    let calls = 0;
+    const listener = () => void calls++;
+    service.on("flushed", listener).off("flushed", listener);
+    service.set(INSTRUCTIONS, "value");
+    await timers.tickAsync(100);
+    expect(calls).to.equal(0);
+  });
+
+  it("names the keys with the instance id it was given", async () => {
+    service = make({ keySpace: new KeySpace("laptop") });
+    service.set(INSTRUCTIONS, "value");
+    await timers.tickAsync(100);
+    expect([...gateway.store.keys()]).to.deep.equal(["roo:alice:laptop:customInstructions"]);
+    expect(service.keyOf(INSTRUCTIONS)).to.equal("roo:alice:laptop:customInstructions");
+  });
+});
