@@ -220,9 +220,10 @@ export class RedisSyncService {
     const pending: PendingWrite = { redisKey, userId, record, text, bytes, sequence: ++this.#counts.saves };
     for (const evicted of this.#pending.put(pending))
       this.#giveUp(evicted, evicted === pending ? "too-large" : "overflow");
-    // After a failure a retry is already set for later; a steady writer must not bring it forward.
-    if (this.#breaker.state.kind === "closed" && this.#breaker.state.failures === 0)
-      this.#drainSoon(this.#timings.batchWindowMs);
+    // After a failure a retry is set for later, or a look whether the connection is back is under way; a steady writer
+    // must bring neither forward.
+    const { state } = this.#breaker;
+    if (state.kind === "closed" && state.failures === 0) this.#drainSoon(this.#timings.batchWindowMs);
   }
 
   // ── Pending becomes a batch ──────────────────────────────────────────────────────────────────────────────────────

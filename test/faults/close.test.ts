@@ -59,6 +59,11 @@ describe("closing", () => {
     expect(await run(server.port, "ask")).to.deep.equal({ exitCode: 0, closed: { value: null } });
   });
 
+  it("does not hold the process by its open connection", async () => {
+    server = await RedisServer.start();
+    expect(await run(server.port, "flush")).to.deep.equal({ exitCode: 0, closed: { flushed: true } });
+  });
+
   it("does not hold the process even if nobody closes", async () => {
     server = await RedisServer.start();
     expect(await run(server.port)).to.deep.equal({ exitCode: 0, closed: undefined });

@@ -1,5 +1,5 @@
-// A host in a process of its own: `node saving-process.js PORT [close|ask]` saves once, closes or asks for another
-// record if it is told to, and ends when nothing holds it any more.
+// A host in a process of its own: `node saving-process.js PORT [close|ask|flush]` saves once, closes, flushes or asks for
+// another record if it is told to, and ends when nothing holds it any more.
 import { installMirror, TOKENS } from "redis-mirrored";
 import { KEY, Notes, SILENT } from "../support/mirrors.js";
 
@@ -17,6 +17,7 @@ if (ending === "close") {
   const result = await mirror.close();
   console.log(JSON.stringify({ ...result, elapsedMs: performance.now() - begin }));
 }
+if (ending === "flush") console.log(JSON.stringify(await mirror.flush()));
 if (ending === "ask") {
   const value = await mirror.container.get(TOKENS.RedisSyncService).get({ userId: "alice", record: "taskHistory" });
   console.log(JSON.stringify({ value: value ?? null }));

@@ -75,6 +75,15 @@ describe("RedisSyncService, as seen from outside", () => {
       service.set(INSTRUCTIONS, "refused");
       expect(await flushed).to.deep.equal({ flushed: true });
     });
+
+    it("is not flushed while the refused one is waited for", async () => {
+      gateway.refused.add(INSTRUCTIONS_KEY);
+      service.set(HISTORY, []);
+      service.set(INSTRUCTIONS, "refused");
+      const flushed = service.flush({ timeoutMs: 50 });
+      await timers.tickAsync(50);
+      expect(await flushed).to.deep.equal({ flushed: false, reason: "not in Redis after 50 ms" });
+    });
   });
 
   describe("status", () => {
@@ -212,6 +221,7 @@ describe("RedisSyncService, as seen from outside", () => {
       service.set(INSTRUCTIONS, "value");
       await timers.tickAsync(2_000);
       expect(await service.get(HISTORY)).to.deep.equal([1]);
+      expect(service.status.state).to.equal("degraded");
     });
 
     it("leaves no timer, whatever came of it", async () => {

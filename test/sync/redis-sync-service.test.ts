@@ -425,6 +425,17 @@ describe("RedisSyncService", () => {
       expect(await flushed).to.deep.equal({ flushed: true });
     });
 
+    it("is not content with an older save of the record that arrives first", async () => {
+      const release = gateway.holdWrites();
+      service.set(INSTRUCTIONS, "older");
+      await timers.tickAsync(100);
+      service.set(INSTRUCTIONS, "newer");
+      const flushed = service.flush().then((result) => ({ ...result, stored: storedInstructions() }));
+      release();
+      await timers.tickAsync(1);
+      expect(await flushed).to.deep.equal({ flushed: true, stored: '"newer"' });
+    });
+
     it("is not starved by somebody who goes on saving", async () => {
       service.set(INSTRUCTIONS, 0);
       service.on("flushed", () => service.set(INSTRUCTIONS, "again"));

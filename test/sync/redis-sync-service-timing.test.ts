@@ -1,0 +1,235 @@
+import { expect } from "chai";
+import sinon from "sinon";
+import { Codec } from "#dist/sync/codec.js";
+import { ConnectionLostError } from "#dist/sync/errors.js";
+import { FixedKeyRing, parseKeys } from "#dist/sync/key-ring.js";
+import { KeySpace } from "#dist/sync/keys.js";
+import { Catalogue } from "#dist/sync/records.js";
+import type { WireRefusal } from "#dist/sync/redis-gateway.js";
+import { RedisSyncService, type RedisSyncServiceOptions } from "#dist/sync/redis-sync-service.js";
+import { FakeGateway } from "../support/fake-gateway.js";
+import { KEY } from "../support/mirrors.js";
+
+const INSTRUCTIONS = { userId: "alice", record: "customInstructions" };
+const HISTORY = { userId: "alice", record: "taskHistory" };
+const INSTRUCTIONS_KEY = "roo:alice:customInstructions";
+
+describe("RedisSyncService, when things happen at the same time", () => {
+  let timers: sinon.SinonFakeTimers;
+  let gateway: FakeGateway;
+  let service: RedisSyncService;
+  let told: string[];
+  beforeEach(() => {
+    timers = sinon.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    gateway = new FakeGateway();
+    service = make();
+  });
+  afterEach(() => timers.restore());
+
+  function make(options: Partial<RedisSyncServiceOptions> = {}): RedisSyncService {
+    told = [];
+    const made = new RedisSyncService({
+      gateway,
+      catalogue: new Catalogue(),
+      keySpace: new KeySpace(),
+      codec: new Codec(new FixedKeyRing(parseKeys(KEY))),
+      ...options,
+    });
+    for (const event of ["status", "flushed", "failed"] as const) made.on(event, () => void told.push(event));
+    return made.on("dropped", ({ userId, reason }) => void told.push(`dropped ${userId} ${reason}`));
+  }
+
+  describe("a flush", () => {
+    it("takes the place of the batch window, which does not fire afterwards", async () => {
+      service.set(INSTRUCTIONS, "value");
+      await service.flush();
+      await timers.tickAsync(1_000);
+      expect([gateway.batches.length, gateway.pings, timers.countTimers()]).to.deep.equal([1, 0, 0]);
+    });
+
+    it("during a round trip sends what waits right after it, not at the end of the window", async () => {
+      const release = gateway.holdWrites();
+      service.set(HISTORY, []);
+      await timers.tickAsync(100);
+      service.set(INSTRUCTIONS, "value");
+      const flushed = service.flush();
+      expect(gateway.batches).to.have.lengthOf(1);
+      release();
+      await timers.tickAsync(0);
+      expect(gateway.batches).to.have.lengthOf(2);
+      expect(await flushed).to.deep.equal({ flushed: true });
+    });
+
+    it("waits for the newest save of a key, not for an older one that is on its way", async () => {
+      const release = gateway.holdWrites();
+      service.set(INSTRUCTIONS, "older");
+      await timers.tickAsync(100);
+      service.set(INSTRUCTIONS, "newest");
+      const stored = service.flush().then(() => gateway.store.get(INSTRUCTIONS_KEY));
+      release();
+      await timers.tickAsync(0);
+      expect(await stored).to.equal('"newest"');
+    });
+
+    it("ends as soon as a save that it waits for has to give way", async () => {
+      service = make({ limits: { maxKeys: 1, maxBytes: 1_000 } });
+      gateway.alwaysSilent();
+      service.set(HISTORY, []);
+      await timers.tickAsync(100);
+      service.set(INSTRUCTIONS, "gives way");
+      const flushed = service.flush();
+      service.set({ ...INSTRUCTIONS, userId: "bob" }, "comes in");
+      expect(await flushed).to.deep.equal({
+        flushed: false,
+        reason: "it was too much to keep until Redis is back",
+      });
+    });
+
+    it("outlives a failure that the next attempt makes good", async () => {
+      gateway.alwaysDown();
+      service.set(INSTRUCTIONS, "value");
+      const flushed = service.flush();
+      await timers.tickAsync(0);
+      expect(told).to.deep.equal(["failed", "status"]);
+      gateway.heal();
+      await timers.tickAsync(100);
+      expect(await flushed).to.deep.equal({ flushed: true });
+    });
+
+    it("of nothing asks nothing of Redis", async () => {
+      expect(await service.flush()).to.deep.equal({ flushed: true });
+      expect([gateway.connectAttempts, timers.countTimers()]).to.deep.equal([0, 0]);
+    });
+  });
+
+  describe("a save", () => {
+    it("that did not fit into the batch goes out right after it", async () => {
+      for (let user = 0; user <= 1_000; user++) service.set({ ...INSTRUCTIONS, userId: `user${user}` }, user);
+      await timers.tickAsync(110);
+      expect(gateway.batches.map((batch) => batch.length)).to.deep.equal([1_000, 1]);
+    });
+
+    it("during an attempt that then fails does not bring the next attempt forward", async () => {
+      const release = gateway.holdWrites();
+      service.set(INSTRUCTIONS, "value");
+      await timers.tickAsync(100);
+      service.set(HISTORY, []);
+      await timers.tickAsync(50);
+      gateway.alwaysRefuse("OOM");
+      release();
+      await timers.tickAsync(99);
+      expect(gateway.batches).to.have.lengthOf(1);
+      await timers.tickAsync(1);
+      expect(gateway.batches).to.have.lengthOf(2);
+    });
+
+    it("during a health check that hangs does not begin another one", async () => {
+      gateway.alwaysDown();
+      service.set(INSTRUCTIONS, 0);
+      await timers.tickAsync(1_600);
+      gateway.alwaysSilent();
+      await timers.tickAsync(5_000);
+      const attempts = gateway.connectAttempts;
+      for (let save = 1; save < 100; save++) {
+        service.set(INSTRUCTIONS, save);
+        await timers.tickAsync(10);
+      }
+      expect(gateway.connectAttempts).to.equal(attempts);
+    });
+
+    it("pushes out what has waited longest, a batch that comes back included", async () => {
+      service = make({ limits: { maxKeys: 2, maxBytes: 1_000 } });
+      const release = gateway.holdWrites();
+      for (const userId of ["a", "b"]) service.set({ ...INSTRUCTIONS, userId }, 1);
+      await timers.tickAsync(100);
+      service.set({ ...INSTRUCTIONS, userId: "c" }, 1);
+      gateway.alwaysRefuse("OOM");
+      release();
+      await timers.tickAsync(0);
+      expect(told).to.deep.equal(["dropped a overflow", "failed", "status"]);
+      expect(service.status.pending).to.equal(2);
+    });
+
+    it("after the close is reported and not kept", async () => {
+      await service.close();
+      service.set(INSTRUCTIONS, "too late");
+      await timers.tickAsync(1_000);
+      expect(told).to.deep.equal(["dropped alice closed"]);
+      expect(service.status).to.include({ saves: 0, pending: 0 });
+      expect(gateway.batches).to.deep.equal([]);
+    });
+  });
+
+  it("takes nothing but an answer for a sign of life, however often it can connect", async () => {
+    gateway.alwaysDown();
+    service.set(INSTRUCTIONS, "value");
+    await timers.tickAsync(1_600);
+    gateway.heal();
+    const ping = sinon.stub(gateway, "ping").rejects(new ConnectionLostError("no answer"));
+    await timers.tickAsync(59_999);
+    expect([ping.callCount, gateway.batches.length]).to.deep.equal([11, 0]);
+    ping.restore();
+    await timers.tickAsync(1);
+    expect(gateway.store.get(INSTRUCTIONS_KEY)).to.equal('"value"');
+  });
+
+  describe("a close", () => {
+    it("hears nothing more of a batch that fails afterwards, and begins nothing", async () => {
+      let cut!: (error: Error) => void;
+      sinon.stub(gateway, "write").returns(new Promise<WireRefusal[]>((_resolve, reject) => (cut = reject)));
+      service.set(INSTRUCTIONS, "value");
+      const closed = service.close({ timeoutMs: 10 });
+      await timers.tickAsync(10);
+      expect(await closed).to.deep.equal({ flushed: false, reason: "not in Redis after 10 ms" });
+      cut(new ConnectionLostError("closed"));
+      await timers.tickAsync(1_000);
+      expect(told).to.deep.equal(["dropped alice closed"]);
+      expect(timers.countTimers()).to.equal(0);
+    });
+
+    for (const outcome of ["fails", "succeeds"] as const) {
+      it(`during a health check that then ${outcome} begins nothing`, async () => {
+        gateway.alwaysDown();
+        service.set(INSTRUCTIONS, "value");
+        await timers.tickAsync(1_600);
+        let settle!: () => void;
+        const checked = new Promise<void>((resolve, reject) => {
+          settle = outcome === "succeeds" ? resolve : () => reject(new ConnectionLostError("closed"));
+        });
+        const connect = sinon.stub(gateway, "connect").returns(checked);
+        gateway.heal();
+        await timers.tickAsync(5_000);
+        expect(connect.callCount).to.equal(1);
+        expect(await service.close()).to.deep.equal({ flushed: false, reason: "nobody listens" });
+        settle();
+        await timers.tickAsync(120_000);
+        expect([connect.callCount, timers.countTimers()]).to.deep.equal([1, 0]);
+      });
+    }
+
+    it("leaves no timer of the pause behind", async () => {
+      gateway.alwaysDown();
+      service.set(INSTRUCTIONS, "value");
+      await timers.tickAsync(1_600);
+      expect(timers.countTimers()).to.equal(1);
+      await service.close();
+      expect(timers.countTimers()).to.equal(0);
+    });
+
+    it("hears nothing more of the gateway", async () => {
+      const lost = gateway.onConnectionLost;
+      await service.close();
+      expect(gateway.onConnectionLost).to.equal(undefined);
+      lost?.();
+      await timers.tickAsync(1_000);
+      expect([gateway.connectAttempts, timers.countTimers()]).to.deep.equal([0, 0]);
+    });
+  });
+
+  it("tells its listeners what others have it tell", () => {
+    const restored: unknown[] = [];
+    service.on("restored", (record) => void restored.push(record));
+    service.emit("restored", HISTORY);
+    expect(restored).to.deep.equal([HISTORY]);
+  });
+});
