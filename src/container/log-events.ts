@@ -11,10 +11,9 @@ export function logEvents(service: RedisSyncService, logger: Logger): void {
   };
   service.on("status", ({ state, reason, pending }) => {
     if (state === "connected") logger.info("redis-mirrored: connected.");
-    else if (state === "degraded")
-      logger.warn(
-        `redis-mirrored: Redis cannot be used (${reason ?? "no reason known"}). Local work is unaffected; ${pending} keys wait.`,
-      );
+    if (state !== "degraded") return;
+    const waiting = pending === 1 ? "1 record waits" : `${pending} records wait`;
+    logger.warn(`redis-mirrored: Redis cannot be used. ${reason ?? ""} Local work is unaffected; ${waiting}.`);
   });
   service.on("dropped", ({ record, reason, detail }) => {
     if (reason !== "closed")

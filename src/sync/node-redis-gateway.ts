@@ -196,7 +196,7 @@ export class NodeRedisGateway implements RedisGateway {
         connectTimeout: this.#deadlines.connectMs,
         // Reconnecting belongs to one owner, the engine.
         reconnectStrategy: false,
-        ...(tls !== undefined && { tls: true as const, servername: host, ...(tls.ca !== undefined && { ca: tls.ca }) }),
+        ...(tls !== undefined && { tls: true as const, ...(tls.ca !== undefined && { ca: tls.ca }) }),
       },
     };
   }

@@ -24,7 +24,7 @@ describe("the log", () => {
     for (let save = 0; save < 20; save++) redis.service.set(ID, save);
     await paused;
     expect(lines).to.deep.equal([
-      "warn redis-mirrored: Redis cannot be used (nobody listens). Local work is unaffected; 1 keys wait.",
+      "warn redis-mirrored: Redis cannot be used. Nobody listens. Local work is unaffected; 1 record waits.",
     ]);
   });
 

@@ -102,7 +102,7 @@ export class FakeGateway implements RedisGateway {
 
   async #misbehave(): Promise<void> {
     if (this.#fault.kind === "silent") await new Promise(() => {});
-    if (this.#fault.kind === "down") throw new ConnectionLostError("nobody listens");
+    if (this.#fault.kind === "down") throw new ConnectionLostError("Nobody listens.");
   }
 
   #apply(write: WireWrite): void {

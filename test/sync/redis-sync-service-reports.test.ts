@@ -120,7 +120,7 @@ describe("RedisSyncService, as seen from outside", () => {
       service.set(INSTRUCTIONS, "value");
       await timers.tickAsync(100);
       const since = new Date();
-      expect(service.status).to.deep.include({ state: "degraded", reason: "nobody listens", since });
+      expect(service.status).to.deep.include({ state: "degraded", reason: "Nobody listens.", since });
       gateway.heal().alwaysRefuse("OOM");
       await timers.tickAsync(500);
       expect(service.status).to.deep.include({ state: "degraded", reason: "Redis refused: OOM.", since });

@@ -453,8 +453,8 @@ describe("RedisSyncService", () => {
       service.set(INSTRUCTIONS, "value");
       const down = service.flush({ timeoutMs: 60_000 });
       await timers.tickAsync(1_700);
-      expect(await down).to.deep.equal({ flushed: false, reason: "nobody listens" });
-      expect(await service.flush()).to.deep.equal({ flushed: false, reason: "nobody listens" });
+      expect(await down).to.deep.equal({ flushed: false, reason: "Nobody listens." });
+      expect(await service.flush()).to.deep.equal({ flushed: false, reason: "Nobody listens." });
 
       service = make({ gateway: new FakeGateway().alwaysSilent(), limits: { maxKeys: 1, maxBytes: 99 } });
       service.set(INSTRUCTIONS, "value");

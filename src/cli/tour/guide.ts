@@ -163,7 +163,7 @@ export class TourGuide {
     );
     const { state, reason, pending } = api.mirror!.status;
     this.#screen.note(
-      `The mirror is ${this.#screen.paint("yellow", state)}${reason === undefined ? "." : `: ${reason}`} ${pending} records wait.`,
+      `The mirror is ${this.#screen.paint("yellow", state)}${reason === undefined ? "." : `: ${reason}`} ${pending} ${pending === 1 ? "record waits" : "records wait"}.`,
     );
     return stretch;
   }
