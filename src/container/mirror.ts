@@ -21,6 +21,8 @@ type Binding =
 
 const FORWARDED_EVENTS = ["status", "flushed", "failed", "dropped", "restored", "unreadable", "remoteChange"] as const;
 
+const UNREADABLE_OPTIONS = "Expected options that can be read, got some that throw";
+
 /** The mirror as a host holds it: switched on and off, told who is signed in, asked how it is, closed. */
 export class Mirror implements Disposable, AsyncDisposable {
   /** Rebind a token to put a part of your own in its place; the next decorated call goes through it. */
@@ -36,9 +38,10 @@ export class Mirror implements Disposable, AsyncDisposable {
   #uninstall = () => {};
 
   constructor(options: MirrorOptions = {}) {
-    this.#options = options;
-    this.#identity = new Identity(options);
-    this.#binding = this.#bind(options);
+    const readable = readableCopy(options);
+    this.#options = readable ?? {};
+    this.#identity = new Identity(this.#options);
+    this.#binding = readable === undefined ? this.#misconfigured(UNREADABLE_OPTIONS) : this.#bind(readable);
     if (this.#binding.kind !== "active") this.container.load(noopMirrorModule);
   }
 
@@ -146,7 +149,7 @@ export class Mirror implements Disposable, AsyncDisposable {
       return result.settings.isEnabled ? this.#bindActive(result.settings) : { kind: "disabled", since: new Date() };
     } catch {
       // Not foreseen as a problem of one setting, and still no reason to keep a host from starting.
-      return this.#misconfigured("Expected options that can be read, got some that throw");
+      return this.#misconfigured(UNREADABLE_OPTIONS);
     }
   }
 
@@ -190,6 +193,15 @@ export class Mirror implements Disposable, AsyncDisposable {
   #take(binding: Binding): void {
     this.#binding = binding;
     this.#events.emit("status", this.status);
+  }
+}
+
+/** `undefined` if one of the options throws when it is read. */
+function readableCopy(options: MirrorOptions): MirrorOptions | undefined {
+  try {
+    return { ...options };
+  } catch {
+    return undefined;
   }
 }
 

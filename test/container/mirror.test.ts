@@ -77,11 +77,14 @@ describe("the mirror", () => {
     expect(JSON.parse(printed)).to.deep.equal({ afterInstall: false, afterSave: true });
   });
 
-  const throwing = Object.defineProperty({}, "redis", { get: () => raise("a getter") }) as MirrorOptions;
+  const getter = { get: () => raise("a getter"), enumerable: true };
+  const throwing = Object.defineProperty({}, "userId", getter) as MirrorOptions;
+  const throwingInside = { redis: Object.defineProperty({}, "host", getter), logger: SILENT } as MirrorOptions;
   for (const [title, options] of [
     ["null", null],
     ["a number", 5],
     ["a getter that throws", throwing],
+    ["a getter that throws inside", throwingInside],
     ["records that are none", { records: 3 }],
     [
       "a logger that throws",
