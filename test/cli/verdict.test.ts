@@ -1,10 +1,14 @@
 import { expect } from "chai";
 import { judge, type Measurements } from "#dist/cli/tour/verdict.js";
 
-const stretch = (timeMs: number, failures = 0) => ({ timesMs: [timeMs, timeMs, timeMs], bytes: 1, failures });
+const stretch = (timeMs: number, failures = 0) => ({
+  timesMs: [timeMs, timeMs, timeMs],
+  bareTimesMs: [1, 1, 1],
+  bytes: 1,
+  failures,
+});
 const GOOD: Measurements = {
   syncedMs: 110,
-  without: stretch(1),
   healthy: stretch(1.2),
   down: stretch(1.1),
   recoveredMs: 3_000,

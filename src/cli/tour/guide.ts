@@ -9,7 +9,7 @@ import type { PrivateRedisServer } from "../redis-server.js";
 import { mirroredPart, RedisView } from "./redis-view.js";
 import { formatBytes, formatMs, type Screen } from "./screen.js";
 import { type LocalState, readLocal, type Stretch, WorkingSession } from "./session.js";
-import { judge, median } from "./verdict.js";
+import { judge, medianOf } from "./verdict.js";
 
 /** `given`: the user's own, named by the environment. `none`: there is no server to be had, and nobody listens on the port. */
 export type RedisPlace =
@@ -35,6 +35,7 @@ export class TourGuide {
   readonly #key = generateKey();
   readonly #contexts: FileContext[] = [];
   #view: RedisView | undefined;
+  #bare: WorkingSession | undefined;
 
   constructor(options: TourOptions) {
     this.#options = options;
@@ -46,8 +47,7 @@ export class TourGuide {
     const { place, history, profiles, saves } = this.#options;
     const hasRedis = place.kind !== "none";
     this.#welcome();
-    const without = await this.#withoutMirror();
-
+    await this.#beginBare();
     const context = await this.#open("first");
     const api = await activate(context, this.#mirrorOptions());
     const view = this.#lookAt(api);
@@ -64,7 +64,7 @@ export class TourGuide {
     if (hasRedis) await this.#showSecrets(view, profiles);
     const restoredMs = hasRedis ? await this.#showRestore(await readLocal(context)) : undefined;
 
-    return this.#conclude({ syncedMs, without, healthy, down, recoveredMs, restoredMs, hasRedis });
+    return this.#conclude({ syncedMs, healthy, down, recoveredMs, restoredMs, hasRedis });
   }
 
   /** Stops what is running, and removes what the tour has written to a server that is not its own. */
@@ -90,36 +90,26 @@ export class TourGuide {
     );
   }
 
-  /** The same work on a store of its own. */
-  async #withoutMirror(): Promise<Stretch> {
-    const { history, profiles, saves } = this.#options;
-    const context = await this.#open("without");
-    const session = new WorkingSession(await activate(context, { enabled: false }), context, history);
-    await session.begin(structuredClone(history), profiles);
-    const stretch = await this.#work(
-      session,
-      "Saving without the mirror, to have something to compare with",
-      Math.ceil(saves * 0.1),
-    );
-    await deactivate();
-    return stretch;
+  /** The same work on a store of its own. Before the mirror is there: it would fill the empty store. */
+  async #beginBare(): Promise<void> {
+    const { history, profiles } = this.#options;
+    this.#bare = WorkingSession.bare(await this.#open("bare"), history);
+    await this.#bare.begin(structuredClone(history), profiles);
   }
 
   async #work(session: WorkingSession, title: string, saves: number): Promise<Stretch> {
     this.#screen.step(title);
-    const stretch = await this.#measure(session, saves);
-    this.#noteStretch(stretch);
-    return stretch;
-  }
-
-  #measure(session: WorkingSession, saves: number): Promise<Stretch> {
-    return session.work(saves, (done) => this.#screen.progress(done, saves, `${done} of ${saves} saves`));
-  }
-
-  #noteStretch({ timesMs, bytes, failures }: Stretch): void {
+    const onSave = (done: number) => this.#screen.progress(done, saves, `${done} of ${saves} saves`);
+    const stretch = await session.work(saves, this.#bare!, onSave);
+    const { timesMs, bareTimesMs, bytes, failures } = stretch;
     const failed = failures === 0 ? "none failed" : this.#screen.paint("red", `${failures} failed`);
-    const figures = `${formatMs(median(timesMs))} in the median, ${formatMs(Math.max(...timesMs))} at worst`;
-    this.#screen.note(`${timesMs.length} saves, ${formatBytes(bytes)} of JSON: ${figures}, ${failed}`);
+    this.#screen.note(`${saves} saves, ${formatBytes(bytes)} of JSON, ${failed}.`);
+    const [median, worst] = [medianOf(timesMs), Math.max(...timesMs)].map(formatMs);
+    const [bareMedian, bareWorst] = [medianOf(bareTimesMs), Math.max(...bareTimesMs)].map(formatMs);
+    this.#screen.note(
+      `A save took ${median} in the median, ${worst} at worst; without the mirror ${bareMedian}, ${bareWorst}.`,
+    );
+    return stretch;
   }
 
   async #showMirror(

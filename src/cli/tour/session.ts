@@ -1,32 +1,49 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { ContextProxy } from "../../extension/context-proxy.js";
 import type { ExtensionApi } from "../../extension/extension.js";
 import type { FileContext } from "../../extension/file-context.js";
+import { ProviderSettingsManager } from "../../extension/provider-settings-manager.js";
 import type { HistoryItem, ProviderProfiles } from "../../extension/roo-types.js";
+import { TaskHistoryBridge } from "../../extension/task-history-bridge.js";
+import { createMirror, useContainer } from "../../index.js";
+
+type Host = Omit<ExtensionApi, "mirror">;
 
 /** What a stretch of the session cost, as the one who saved felt it. */
 export interface Stretch {
   /** How long each save took, ms. */
-  readonly timesMs: readonly number[];
+  readonly timesMs: number[];
+  /** How long the same saves took without the mirror, each right after its twin. */
+  readonly bareTimesMs: number[];
   /** Bytes of JSON that were saved locally. */
-  readonly bytes: number;
+  bytes: number;
   /** Saves that threw or rejected. */
-  readonly failures: number;
+  failures: number;
 }
 
+/** In its container the no-op is bound. */
+const NO_MIRROR = createMirror({ enabled: false, env: {} });
 const BURST = 6;
 const BURST_PAUSE_MS = 90;
 
 /** A person at work with a coding assistant: a few tasks that grow, now and then a new one, a setting, a profile. */
 export class WorkingSession {
-  readonly #api: ExtensionApi;
+  readonly #api: Host;
   readonly #context: FileContext;
   readonly #active: HistoryItem[];
   #saves = 0;
 
-  constructor(api: ExtensionApi, context: FileContext, history: readonly HistoryItem[]) {
+  constructor(api: Host, context: FileContext, history: readonly HistoryItem[]) {
     this.#api = api;
     this.#context = context;
     this.#active = history.slice(-3);
+  }
+
+  /** A session of the same work on a store of its own. */
+  static bare(context: FileContext, history: readonly HistoryItem[]): WorkingSession {
+    const contextProxy = new ContextProxy(context);
+    const providerSettings = new ProviderSettingsManager(context);
+    return new WorkingSession({ contextProxy, providerSettings, taskHistory: TaskHistoryBridge }, context, history);
   }
 
   /** Takes over what the user has had before. */
@@ -40,24 +57,36 @@ export class WorkingSession {
     }
   }
 
-  /** Saves so many times, in bursts as a model's turn makes them. */
-  async work(saves: number, onSave: (done: number) => void = () => {}): Promise<Stretch> {
-    const timesMs: number[] = [];
-    let bytes = 0;
-    let failures = 0;
+  /**
+   * Saves so many times, in bursts as a model's turn makes them; and beside each save the same one in `bare`, a
+   * session without the mirror, so that what else keeps the machine busy disturbs both alike.
+   */
+  async work(saves: number, bare: WorkingSession, onSave: (done: number) => void): Promise<Stretch> {
+    const stretch: Stretch = { timesMs: [], bareTimesMs: [], bytes: 0, failures: 0 };
     for (let done = 1; done <= saves; done++) {
-      const begin = performance.now();
-      try {
-        await this.#saveOnce();
-      } catch {
-        failures++;
-      }
-      timesMs.push(performance.now() - begin);
-      bytes += await this.#bytesOfLastSave();
+      const saveBare = async () => stretch.bareTimesMs.push(await bare.#timeOneWithoutMirror());
+      // Now the one first, now the other: the first after a pause finds the machine asleep.
+      if (done % 2 === 0) await saveBare();
+      const timeMs = await this.#timeOne().catch(() => undefined);
+      if (timeMs === undefined) stretch.failures++;
+      else stretch.timesMs.push(timeMs);
+      if (done % 2 === 1) await saveBare();
+      stretch.bytes += await this.#bytesOfLastSave();
       onSave(done);
       if (done % BURST === 0) await pause(BURST_PAUSE_MS);
     }
-    return { timesMs, bytes, failures };
+    return stretch;
+  }
+
+  async #timeOne(): Promise<number> {
+    const begin = performance.now();
+    await this.#saveOnce();
+    return performance.now() - begin;
+  }
+
+  async #timeOneWithoutMirror(): Promise<number> {
+    using _without = useContainer(NO_MIRROR.container);
+    return await this.#timeOne();
   }
 
   #kindOfSave(): "instructions" | "profile" | "task" {
