@@ -45,6 +45,11 @@ export class CircuitBreaker {
     return true;
   }
 
+  /** Ends the pause early: there is a sign of life, and the next attempt decides. */
+  probe(): void {
+    if (this.#state.kind === "open") this.#state = { kind: "half-open" };
+  }
+
   succeeded(): void {
     this.#state = CLOSED;
   }

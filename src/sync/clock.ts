@@ -14,7 +14,8 @@ export interface Clock {
 /** The process's own clock. The globals are looked up at each call: fake timers installed later are honoured. */
 export const systemClock: Clock = {
   now: () => performance.now(),
-  setTimeout: (callback, delayMs) => setTimeout(callback, delayMs),
+  // Beyond its range Node waits 1 ms, not for ever.
+  setTimeout: (callback, delayMs) => setTimeout(callback, Math.min(delayMs, 2 ** 31 - 1)),
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
 

@@ -70,7 +70,9 @@ export class MirrorEmitter {
   emit<Event extends keyof MirrorEvents>(event: Event, ...args: MirrorEvents[Event]): void {
     for (const listener of this.#emitter.listeners(event)) {
       try {
-        listener(...args);
+        // An async listener's failure would otherwise surface as an unhandledRejection, which ends the process.
+        const answer: unknown = listener(...args);
+        if (answer instanceof Promise) answer.catch(() => {});
       } catch {
         // A listener is a guest in a save; what it throws must not reach the host that saves.
       }

@@ -126,6 +126,8 @@ export class RedisSyncService {
   #isAttempting = false;
   #timer: Timer | undefined;
   #isDue = false;
+  /** Lets go of a key store that is being asked. One is asked at a time. */
+  #abandonEncoding: (() => void) | undefined;
   #healedServer: string | undefined;
   #closing: Promise<FlushResult> | undefined;
   #isClosed = false;
@@ -261,8 +263,11 @@ export class RedisSyncService {
       this.#batch = this.#pending.take(BATCH_LIMITS);
       const afterAttempt = () => this.#afterAttempt();
       void this.#attempt(this.#batch).then(afterAttempt, afterAttempt);
-    } else {
+    } else if (this.#breaker.state.kind === "open" && this.#breaker.state.cause === "lost") {
       void this.#checkHealth();
+    } else {
+      // Timers may fire a millisecond early.
+      this.#drainAgain(this.#retryDelayMs());
     }
   }
 
@@ -293,6 +298,7 @@ export class RedisSyncService {
         wire.push(await this.#toWire(write));
         writes.push(write);
       } catch (error) {
+        if (this.#isClosed) throw error;
         this.#drop(write, "not-encrypted", describeError(error));
         this.#settleAwaited(write, "it could not be encrypted");
       }
@@ -315,7 +321,10 @@ export class RedisSyncService {
 
   /** A keychain that asks a person who is not there must not hold up the other records for ever. */
   #withinKeyDeadline(encoding: Promise<string>): Promise<string> {
-    return withDeadline(encoding, {
+    const closing = new Promise<never>((_resolve, reject) => {
+      this.#abandonEncoding = () => reject(new KeyRingError("The mirror was closed"));
+    });
+    return withDeadline(Promise.race([encoding, closing]), {
       deadlineMs: KEY_DEADLINE_MS,
       onExpired: () => new KeyRingError(`The key store did not answer within ${KEY_DEADLINE_MS} ms`),
       clock: this.#clock,
@@ -350,9 +359,9 @@ export class RedisSyncService {
     this.#counts.sentKeys += arrived.length;
     this.#counts.sentBytes += bytes;
     if (arrived.length > 0) this.#events.emit("flushed", { keys: arrived.length, bytes });
+    if (refusals.slice(wire.length).every((refusal) => refusal === undefined)) this.#healedServer = server;
     const refusal = refusals.find((error) => error !== undefined);
     if (refusal !== undefined) return this.#failed(refusal, refused.length);
-    this.#healedServer = server;
     this.#succeeded();
   }
 
@@ -413,7 +422,8 @@ export class RedisSyncService {
       this.#drainAgain(this.#retryDelayMs());
       return;
     }
-    this.#breaker.succeeded();
+    // A server that answers a ping may still not take a write: one attempt decides, not five.
+    this.#breaker.probe();
     if (!this.#isClosed) this.#drainNow();
   }
 
@@ -437,6 +447,8 @@ export class RedisSyncService {
       reason,
       `${write.bytes} bytes, with ${this.#pending.keys} keys of ${this.#pending.bytes} bytes waiting`,
     );
+    // What arrived before it must not come back in its place.
+    if (write.text === undefined) this.#arrived.remove(write.redisKey);
     this.#settleAwaited(write, "it was too much to keep until Redis is back");
   }
 
@@ -495,11 +507,13 @@ export class RedisSyncService {
     const result = await this.#flush(timeoutMs);
     this.#isClosed = true;
     this.#cancelTimer();
+    this.#abandonEncoding?.();
     this.#gateway.onConnectionLost = undefined;
     this.#gateway.close();
     for (const write of [...this.#batch, ...this.#pending.take({ maxKeys: Infinity, maxBytes: Infinity })]) {
       this.#drop(write, "closed", "the mirror was closed while it was waiting");
     }
+    this.#batch = [];
     return result;
   }
 
@@ -512,10 +526,10 @@ export class RedisSyncService {
   async get({ userId, record: name }: RecordId): Promise<unknown> {
     const record = this.#catalogue.find(name);
     if (record === undefined || this.#closing !== undefined) return undefined;
-    const redisKey = this.#keySpace.keyOf({ userId, record: name });
-    const unsent = this.#unsent(redisKey);
-    if (unsent !== undefined) return unsent.text === undefined ? undefined : JSON.parse(unsent.text);
     try {
+      const redisKey = this.#keySpace.keyOf({ userId, record: name });
+      const unsent = this.#unsent(redisKey);
+      if (unsent !== undefined) return unsent.text === undefined ? undefined : JSON.parse(unsent.text);
       return await withDeadline(this.#read(record, redisKey), {
         deadlineMs: this.#timings.readTimeoutMs,
         onExpired: () => new ConnectionLostError(`No answer within ${this.#timings.readTimeoutMs} ms.`),

@@ -37,7 +37,7 @@ describe("the tour", () => {
   afterEach(() => rm(folder, { recursive: true }));
 
   it("keeps its three promises on a server of its own, kills it in between, and prints them plainly", async () => {
-    const { status, stdout, stderr } = await run(["tour", "--saves", "80"]);
+    const { status, stdout, stderr } = await run(["tour", "--saves", "150"]);
 
     expect(stderr).to.equal("");
     expect(stdout)
@@ -66,7 +66,7 @@ describe("the tour", () => {
 
     it("does not stop it, and leaves nothing behind", async () => {
       await (await server.client()).set("somebody", "else's");
-      const { status, stdout } = await run(["tour", "--saves", "80", "--plain"], {
+      const { status, stdout } = await run(["tour", "--saves", "150", "--plain"], {
         REDIS_URL: `redis://127.0.0.1:${server.port}`,
       });
 
@@ -89,7 +89,7 @@ describe("the tour", () => {
   });
 
   it("says what to install where no server can be had, and shows the part that needs none", async () => {
-    const { status, stdout, stderr } = await run(["tour", "--saves", "80"], { PATH: folder });
+    const { status, stdout, stderr } = await run(["tour", "--saves", "150"], { PATH: folder });
     expect(stderr)
       .to.contain("There is no redis-server here")
       .and.to.contain("apt-get install -y --no-install-recommends redis-server");

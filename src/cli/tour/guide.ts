@@ -53,6 +53,8 @@ export class TourGuide {
     const view = this.#lookAt(api);
     const session = new WorkingSession(api, context, history);
     await session.begin(structuredClone(history), profiles);
+    // What is loaded once, the Redis client above all, is not what a save costs.
+    await api.mirror!.flush({ timeoutMs: 3_000 });
     const healthy = hasRedis
       ? await this.#work(session, "Saving, with Redis there", Math.ceil(saves * 0.5))
       : undefined;
