@@ -11,6 +11,7 @@ import {
   TOKENS,
 } from "redis-mirrored";
 import { Host } from "../aspect/decorated.js";
+import { installInterceptor } from "../support/containers.js";
 import { FakeGateway } from "../support/fake-gateway.js";
 import { KEY, Notes, SILENT } from "../support/mirrors.js";
 
@@ -221,6 +222,34 @@ describe("the mirror", () => {
     expect(host.local.get("customInstructions")).to.equal("of bob");
     // Once more to see that it still is empty; not once for each time that it was asked for.
     expect(host.loads).to.equal(4);
+  });
+
+  it("leaves decorators to the container that was found before it, once it is closed", async () => {
+    const seen: unknown[] = [];
+    using _outer = installInterceptor({ around: (joinPoint) => seen.push(joinPoint.args[1]) });
+    install();
+    await new Notes().save("customInstructions", "inner");
+    await mirror.close();
+    await new Notes().save("customInstructions", "outer");
+    expect(seen).to.deep.equal(["outer"]);
+  });
+
+  it("binds each part once again after a disable, whatever the host had rebound", async () => {
+    install();
+    mirror.container.rebind(TOKENS.Logger).toConstantValue(SILENT);
+    await mirror.disable();
+    await mirror.enable();
+    for (const token of Object.values(TOKENS)) expect(mirror.container.getAll(token as never)).to.have.lengthOf(1);
+  });
+
+  it("does not tell the state of an engine that it has let go of", async () => {
+    install();
+    gateways[0]!.alwaysDown();
+    const states: string[] = [];
+    mirror.on("status", ({ state }) => void states.push(state));
+    await new Notes().save("customInstructions", "lost");
+    await mirror.disable();
+    expect(states).to.deep.equal(["disabled"]);
   });
 
   it("is closed once, however often it is asked to be", async () => {
