@@ -5,7 +5,10 @@ import { installQuietMirror } from "./save-cost.js";
 
 export interface WireCost {
   readonly saves: number;
+  /** That came over the wire. */
   readonly commands: number;
+  /** That the script ran for them inside the server. */
+  readonly commandsInside: number;
   readonly bytesReceived: number;
   readonly seconds: number;
   /** Whether the last value of each key is there. */
@@ -36,10 +39,12 @@ export async function measureWireCost(saves: number, durationMs: number): Promis
       (await server.get("roo:bench:taskHistory")) === JSON.stringify(store.values.get("taskHistory")) &&
       (await server.get("roo:bench:customInstructions")) === JSON.stringify(store.values.get("customInstructions")) &&
       (await server.get("roo:bench:provider")) !== null;
-    // The counting itself: one INFO, which the second one finds counted.
+    const commandsInside = after.inside - before.inside;
+    // The counting itself: two INFOs, which the second counting finds counted.
     return {
       saves,
-      commands: after.commands - before.commands - 1,
+      commands: after.commands - before.commands - 2 - commandsInside,
+      commandsInside,
       bytesReceived: after.bytes - before.bytes,
       seconds,
       isComplete,
@@ -64,20 +69,28 @@ function saveOne(store: MirroredStore, save: number): void {
 
 async function readCounters(
   client: Awaited<ReturnType<RedisServer["client"]>>,
-): Promise<{ commands: number; bytes: number }> {
+): Promise<{ commands: number; inside: number; bytes: number }> {
   const stats = await client.info("stats");
   const read = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(stats)?.[1]);
-  return { commands: read("total_commands_processed"), bytes: read("total_net_input_bytes") };
+  // The mirror sends neither; the script runs them.
+  const byCommand = await client.info("commandstats");
+  const calls = ["get", "set"].map((name) => new RegExp(`^cmdstat_${name}:calls=(\\d+)`, "m").exec(byCommand)?.[1]);
+  return {
+    commands: read("total_commands_processed"),
+    inside: calls.reduce((sum, count) => sum + Number(count ?? 0), 0),
+    bytes: read("total_net_input_bytes"),
+  };
 }
 
 export async function printWireCost(): Promise<void> {
-  const { saves, commands, bytesReceived, seconds, isComplete } = await measureWireCost(5_000, 2_000);
+  const { saves, commands, commandsInside, bytesReceived, seconds, isComplete } = await measureWireCost(5_000, 2_000);
   printTable(
     `What Redis received for ${saves} saves to 3 keys in ${seconds.toFixed(1)} s`,
-    ["commands", "bytes", "bytes a save", "last values there"],
+    ["commands", "run inside the server", "bytes", "bytes a save", "last values there"],
     [
       [
         String(commands),
+        String(commandsInside),
         `${(bytesReceived / 1e6).toFixed(3)} MB`,
         (bytesReceived / saves).toFixed(0),
         isComplete ? "yes" : "no",

@@ -19,7 +19,14 @@ export type { Logger } from "./settings/logger.js";
 export type { MirrorOptions, SecretStorage } from "./settings/options.js";
 export type { SettingProblem, Settings } from "./settings/settings.js";
 export { Codec } from "./sync/codec.js";
-export { ConnectionLostError, KeyRingError, MirrorError, RefusedError, UnreadableValueError } from "./sync/errors.js";
+export {
+  ConnectionLostError,
+  KeyRingError,
+  MirrorError,
+  RefusedError,
+  UnreadableValueError,
+  VersionNotFoundError,
+} from "./sync/errors.js";
 export {
   FixedKeyRing,
   generateKey,
@@ -40,12 +47,23 @@ export {
   type RecordKind,
   type RecordOptions,
 } from "./sync/records.js";
-export type { RedisGateway, WireRefusal, WireWrite } from "./sync/redis-gateway.js";
+export { type Memento, MemoryMemento } from "./sync/memento.js";
+export type {
+  KeptValue,
+  RedisGateway,
+  StoredState,
+  StoredValue,
+  WireOutcome,
+  WireWrite,
+} from "./sync/redis-gateway.js";
 export {
   type FlushResult,
+  type FoundValue,
   type PreparedWrite,
+  type RecordVersion,
   RedisSyncService,
   type RedisSyncServiceOptions,
   type SyncTimings,
 } from "./sync/redis-sync-service.js";
 export type { BufferLimits } from "./sync/write-buffer.js";
+export type { Version } from "./sync/version.js";

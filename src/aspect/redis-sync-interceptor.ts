@@ -1,7 +1,7 @@
 import { isPromise } from "node:util/types";
 import { systemClock, withDeadline } from "../sync/clock.js";
 import type { RecordId } from "../sync/keys.js";
-import type { PreparedWrite, RedisSyncService } from "../sync/redis-sync-service.js";
+import type { FoundValue, PreparedWrite, RedisSyncService } from "../sync/redis-sync-service.js";
 import { ignoreRejection } from "./intercepted-call.js";
 import type {
   JoinPoint,
@@ -212,26 +212,39 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     // From here on, not from the answer on: the host may save while its own store is read, too.
     const restore: OngoingRestore = { redisKey: this.#service.keyOf(id), isOvertaken: false };
     this.#ongoing.add(restore);
-    const value = await this.#ask(id, advice, readLocal).finally(() => this.#ongoing.delete(restore));
-    if (value === undefined || advice.isEmpty(value)) return undefined;
+    const found = await this.#ask(id, advice, readLocal).finally(() => this.#ongoing.delete(restore));
+    if (found === undefined || advice.isEmpty(found.value)) return undefined;
+    const { value } = found;
     // The host has saved in the meantime, or somebody else has signed in: what was asked for is out of date.
     if (restore.isOvertaken || (advice.userId === undefined && this.#user.current !== id.userId)) return undefined;
-    await withDeadline(Promise.resolve(adopt(value)), {
-      deadlineMs: ADOPT_DEADLINE_MS,
-      onExpired: () => new Error("adopt did not settle"),
-      clock: systemClock,
-      isHoldingProcess: true,
-    });
+    // Before, because adopting saves it, and that must not count as overwriting what nobody here has seen.
+    const unsee = this.#service.saw(id, found);
+    try {
+      await withDeadline(Promise.resolve(adopt(value)), {
+        deadlineMs: ADOPT_DEADLINE_MS,
+        onExpired: () => new Error("adopt did not settle"),
+        clock: systemClock,
+        isHoldingProcess: true,
+      });
+    } catch (error) {
+      unsee();
+      throw error;
+    }
     this.#service.emit("restored", id);
     return { value };
   }
 
   /** What the mirror has of a record that is empty here. */
-  async #ask(id: RecordId, advice: RestoreAdvice, readLocal: () => unknown): Promise<unknown> {
-    if (!advice.isEmpty(await readLocal())) return undefined;
+  async #ask(id: RecordId, advice: RestoreAdvice, readLocal: () => unknown): Promise<FoundValue | undefined> {
+    const local = await readLocal();
+    const isEmpty = advice.isEmpty(local);
+    this.#service.compare(id, isEmpty ? undefined : local);
+    if (!isEmpty) return undefined;
     // Nobody is there: asking would only hold up the host once more.
     if (this.#service.status.state === "degraded") return undefined;
-    return this.#service.get(id);
+    const found = await this.#service.find(id);
+    // Emptied here, and the news of it may not have arrived: it stays empty.
+    return found === undefined || this.#service.isCleared(id, found) ? undefined : found;
   }
 }
 

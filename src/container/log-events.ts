@@ -15,6 +15,16 @@ export function logEvents(service: RedisSyncService, logger: Logger): void {
     const waiting = pending === 1 ? "1 record waits" : `${pending} records wait`;
     logger.warn(`redis-mirrored: Redis cannot be used. ${reason ?? ""} Local work is unaffected; ${waiting}.`);
   });
+  service.on("breaker", ({ from, to, reason }) => {
+    // Closing is the status line above. A long outage is one warning, and a line a minute for who looks for them.
+    if (from === "closed") logger.warn(`redis-mirrored: writing pauses after repeated failures. ${reason ?? ""}`);
+    else if (to !== "closed")
+      logger.debug?.(
+        to === "open"
+          ? "redis-mirrored: the probe failed; writing stays paused."
+          : "redis-mirrored: one attempt, to see.",
+      );
+  });
   service.on("dropped", ({ record, reason, detail }) => {
     if (reason !== "closed")
       warnOnce(`${record} ${reason}`, `redis-mirrored: \`${record}\` is not mirrored: ${detail}.`);

@@ -9,7 +9,8 @@ import type { MirrorOptions } from "../settings/options.js";
 import { resolveSettings } from "../settings/resolve-settings.js";
 import { describeProblem, type Settings } from "../settings/settings.js";
 import { MirrorEmitter, type MirrorEvents, type MirrorListener, type MirrorStatus } from "../sync/mirror-events.js";
-import type { FlushResult, RedisSyncService } from "../sync/redis-sync-service.js";
+import type { RecordId } from "../sync/keys.js";
+import type { FlushResult, RecordVersion, RedisSyncService } from "../sync/redis-sync-service.js";
 import { activeMirrorModule, noopMirrorModule } from "./modules.js";
 import { TOKENS } from "./tokens.js";
 
@@ -19,7 +20,16 @@ type Binding =
   | { readonly kind: "disabled"; readonly since: Date }
   | { readonly kind: "misconfigured"; readonly since: Date; readonly reason: string };
 
-const FORWARDED_EVENTS = ["status", "flushed", "failed", "dropped", "restored", "unreadable", "remoteChange"] as const;
+const FORWARDED_EVENTS = [
+  "status",
+  "flushed",
+  "failed",
+  "dropped",
+  "restored",
+  "unreadable",
+  "breaker",
+  "remoteChange",
+] as const;
 
 const UNREADABLE_OPTIONS = "Expected options that can be read, got some that throw";
 
@@ -101,6 +111,36 @@ export class Mirror implements Disposable, AsyncDisposable {
   async flush(options?: { timeoutMs?: number }): Promise<FlushResult> {
     if (this.#binding.kind !== "active") return { flushed: false, reason: `the mirror is ${this.#binding.kind}` };
     return this.#service === undefined ? { flushed: true } : this.#service.flush(options);
+  }
+
+  /**
+   * The versions of a record that Redis holds, newest first. What was overwritten by an instance that had not seen it,
+   * or by an empty value, is kept for the time to live, the 16 of a record that lie furthest apart.
+   * @param id `userId`: default the user of the moment.
+   * @throws ConnectionLostError @throws RefusedError @throws TypeError if there is no such record, no user, or no active mirror.
+   */
+  async history(id: { record: string; userId?: string }): Promise<RecordVersion[]> {
+    return this.#activeService().history(this.#identified(id));
+  }
+
+  /**
+   * Makes a kept version the mirror's current one; what it replaces is kept in turn. The answer is its value. An instance
+   * whose local store has none adopts it by itself; where there is one, whether to replace it is the host's decision.
+   * @throws VersionNotFoundError @throws UnreadableValueError and what `history` throws.
+   */
+  async restore({ version, ...id }: { record: string; version: string; userId?: string }): Promise<unknown> {
+    return this.#activeService().restoreVersion(this.#identified(id), version);
+  }
+
+  #activeService(): RedisSyncService {
+    if (this.#binding.kind !== "active")
+      throw new TypeError(`Expected an active mirror, got one that is ${this.#binding.kind}`);
+    return this.container.get<RedisSyncService>(TOKENS.RedisSyncService);
+  }
+
+  #identified({ record, userId = this.#identity.current }: { record: string; userId?: string | undefined }): RecordId {
+    if (userId === undefined) throw new TypeError("Expected a user id, got none and nobody is signed in");
+    return { record, userId };
   }
 
   /** Flushes within the timeout, then lets go of everything; decorated calls are plain ones again. Idempotent; does not reject. */

@@ -10,6 +10,7 @@ import { describeProblem, type Settings } from "../settings/settings.js";
 import { Codec } from "../sync/codec.js";
 import { FixedKeyRing, type KeyRing, StoredKeyRing } from "../sync/key-ring.js";
 import { KeySpace } from "../sync/keys.js";
+import type { Memento } from "../sync/memento.js";
 import { NodeRedisGateway } from "../sync/node-redis-gateway.js";
 import { Catalogue } from "../sync/records.js";
 import type { RedisGateway } from "../sync/redis-gateway.js";
@@ -59,7 +60,11 @@ export function activeMirrorModule(
       .toResolvedValue((resolved: Settings) => new NodeRedisGateway(resolved.address), [TOKENS.Settings])
       .inSingletonScope();
     bind(TOKENS.RedisSyncService)
-      .toResolvedValue(serviceOf, [TOKENS.Settings, TOKENS.RedisGateway, TOKENS.KeyRing])
+      .toResolvedValue(
+        (resolved: Settings, gateway: RedisGateway, keyRing: KeyRing) =>
+          serviceOf(resolved, gateway, keyRing, options.memento),
+        [TOKENS.Settings, TOKENS.RedisGateway, TOKENS.KeyRing],
+      )
       .inSingletonScope()
       .onActivation((context, service) => {
         logEvents(service, context.get(TOKENS.Logger));
@@ -75,13 +80,19 @@ export function activeMirrorModule(
   });
 }
 
-function serviceOf(settings: Settings, gateway: RedisGateway, keyRing: KeyRing): RedisSyncService {
+function serviceOf(
+  settings: Settings,
+  gateway: RedisGateway,
+  keyRing: KeyRing,
+  memento: Memento | undefined,
+): RedisSyncService {
   return new RedisSyncService({
     gateway,
     catalogue: new Catalogue(settings.records),
     keySpace: new KeySpace(settings.instanceId),
     codec: new Codec(keyRing),
     timings: settings.timings,
+    ...(memento !== undefined && { memento }),
   });
 }
 

@@ -17,7 +17,7 @@ let mirror: Mirror | undefined;
 
 /** VS Code calls it with the context alone; the options are for a host that is not VS Code. */
 export async function activate(context: HostContext, options: MirrorOptions = {}): Promise<ExtensionApi> {
-  mirror = installMirror({ secrets: context.secrets, ...options });
+  mirror = installMirror({ secrets: context.secrets, memento: context.globalState, ...options });
   const contextProxy = new ContextProxy(context);
   await contextProxy.initialize();
   return {

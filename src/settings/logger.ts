@@ -2,6 +2,8 @@
 export interface Logger {
   info(message: string): void;
   warn(message: string): void;
+  /** What only somebody who looks for a fault wants to read. */
+  debug?(message: string): void;
 }
 
 export const consoleLogger: Logger = {

@@ -1,3 +1,4 @@
+import type { Memento } from "../sync/memento.js";
 import type { RecordDefinition } from "../sync/records.js";
 import type { SyncTimings } from "../sync/redis-sync-service.js";
 import type { Logger } from "./logger.js";
@@ -33,6 +34,11 @@ export interface MirrorOptions {
   keys?: string[];
   /** Where the key that is made on first use is kept. Default: a file that only its owner may read. */
   secrets?: SecretStorage;
+  /**
+   * Where the mirror remembers, beside the local store, which versions it has seen: VS Code's `context.globalState`.
+   * Default: forgotten with the process; then each start's first save of a record keeps what it overwrites.
+   */
+  memento?: Memento;
   /** Records of the host's own, made with `defineRecord`. */
   records?: RecordDefinition[];
   /** `false` binds the no-op. Default true. */

@@ -7,6 +7,8 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds on a clock that only moves forward. Its zero means nothing. */
   now(): number;
+  /** Milliseconds since 1970, as the machine believes; may jump. */
+  wallNow(): number;
   setTimeout(callback: () => void, delayMs: number): Timer;
   clearTimeout(timer: Timer): void;
 }
@@ -14,6 +16,7 @@ export interface Clock {
 /** The process's own clock. The globals are looked up at each call: fake timers installed later are honoured. */
 export const systemClock: Clock = {
   now: () => performance.now(),
+  wallNow: () => Date.now(),
   // Beyond its range Node waits 1 ms, not for ever.
   setTimeout: (callback, delayMs) => setTimeout(callback, Math.min(delayMs, 2 ** 31 - 1)),
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),

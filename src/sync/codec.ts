@@ -18,7 +18,12 @@ export class Codec {
 
   /** @throws UnreadableValueError whose message holds nothing of the value. @throws KeyRingError */
   async decode(record: RecordDefinition, redisKey: string, stored: string): Promise<unknown> {
-    return parse(record, record.encrypted ? await decrypt(stored, redisKey, this.#keyRing) : stored);
+    return parse(record, await this.decrypt(record, redisKey, stored));
+  }
+
+  /** The JSON, as it was taken down. @throws UnreadableValueError @throws KeyRingError */
+  async decrypt(record: RecordDefinition, redisKey: string, stored: string): Promise<string> {
+    return record.encrypted ? decrypt(stored, redisKey, this.#keyRing) : stored;
   }
 }
 

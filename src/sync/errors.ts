@@ -39,6 +39,11 @@ export class KeyRingError extends MirrorError {
   readonly code = "KEY_RING";
 }
 
+/** None of the versions that are kept of a record. */
+export class VersionNotFoundError extends MirrorError {
+  readonly code = "VERSION_NOT_FOUND";
+}
+
 /** The sentence of any thrown thing, for a status line. Only for errors whose messages hold no user data. */
 export function describeError(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -29,6 +29,15 @@ function percentEncode(character: string): string {
   return bytes.map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
 }
 
+/** The mirror's own notes on a record: the version of what is there, and what was overwritten and kept. */
+export type Bookkeeping = "version" | "kept";
+
+/** `roo:alice:taskHistory` → `roo:alice:~version:taskHistory`: beside the value, under a name that no record can have. */
+export function bookkeepingKey(redisKey: string, kind: Bookkeeping): string {
+  const nameAt = redisKey.lastIndexOf(":") + 1;
+  return `${redisKey.slice(0, nameAt)}~${kind}:${redisKey.slice(nameAt)}`;
+}
+
 /** Names the Redis keys: `roo:<userId>:<record>`, with an instance id `roo:<userId>:<instanceId>:<record>`. */
 export class KeySpace {
   readonly #instance: string;

@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import type { BreakerState } from "./circuit-breaker.js";
 import type { RecordId } from "./keys.js";
 
 /** How the mirror is. `degraded`: Redis cannot be used now, and local work goes on unaffected. */
@@ -35,6 +36,8 @@ export type DropReason =
   | "not-encrypted"
   /** The engine was closed before, or with it still waiting. */
   | "closed"
+  /** Another instance saved the record later; this save is among the kept versions. */
+  | "superseded"
   /** A selector of the host's threw. */
   | "selector";
 
@@ -49,6 +52,8 @@ export interface MirrorEvents {
   restored: [record: RecordId];
   /** A mirrored value counts as absent: it cannot be decrypted, parsed or adopted. */
   unreadable: [value: RecordId & { detail: string }];
+  /** Writing pauses, is tried again, or goes on. */
+  breaker: [transition: { from: BreakerState["kind"]; to: BreakerState["kind"]; reason: string | undefined }];
   /** Another instance changed a record. */
   remoteChange: [record: RecordId];
 }

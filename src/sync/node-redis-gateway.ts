@@ -1,7 +1,10 @@
 import type { createClient } from "@redis/client";
 import { type Clock, systemClock, withDeadline } from "./clock.js";
 import { ConnectionLostError, describeError, MirrorError, RefusedError } from "./errors.js";
-import type { RedisGateway, WireRefusal, WireWrite } from "./redis-gateway.js";
+import { bookkeepingKey } from "./keys.js";
+import { PUT_SCRIPT, PUT_SCRIPT_SHA } from "./put-script.js";
+import type { KeptValue, RedisGateway, StoredState, StoredValue, WireOutcome, WireWrite } from "./redis-gateway.js";
+import { MAX_SKEW_MS, parseVersion, type Version } from "./version.js";
 
 type Client = ReturnType<typeof createClient>;
 
@@ -40,7 +43,8 @@ export class NodeRedisGateway implements RedisGateway {
   readonly #deadlines: GatewayDeadlines;
   readonly #clock: Clock;
   #connections = 0;
-  #serverId: string | undefined;
+  /** Whether the server of this connection has been sent the script's text. */
+  #hasScript = false;
   #isClosed = false;
   #client: Client | undefined;
   #opening: { readonly promise: Promise<void>; readonly abandon: () => void } | undefined;
@@ -51,8 +55,8 @@ export class NodeRedisGateway implements RedisGateway {
     this.#clock = clock;
   }
 
-  get serverId(): string | undefined {
-    return this.#serverId;
+  get connections(): number {
+    return this.#connections;
   }
 
   get isConnected(): boolean {
@@ -66,18 +70,65 @@ export class NodeRedisGateway implements RedisGateway {
     return this.#opening.promise;
   }
 
-  async write(batch: readonly WireWrite[]): Promise<WireRefusal[]> {
-    const bytes = batch.reduce((sum, write) => sum + (write.kind === "set" ? write.value.length : 0), 0);
+  async write(batch: readonly WireWrite[]): Promise<WireOutcome[]> {
+    const bytes = batch.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
     const deadlineMs = this.#deadlines.commandMs + (bytes / 2 ** 20) * this.#deadlines.perMebibyteMs;
-    return this.#withClient(deadlineMs, (client) => {
-      // Commands of one tick leave in one write, so this is one round trip without the cost of MULTI.
-      const replies = batch.map((write) => client.sendCommand(toCommand(write)).then(ignoreReply, toRefusal));
-      return Promise.all(replies);
+    return this.#withClient(deadlineMs, async (client) => {
+      const replies = await this.#put(client, batch);
+      // The server has forgotten the script (`SCRIPT FLUSH`, or it is another one now).
+      const forgotten = replies.flatMap((reply, index) => (isUnknownScript(reply) ? [index] : []));
+      if (forgotten.length > 0) {
+        this.#hasScript = false;
+        const again = await this.#put(
+          client,
+          forgotten.map((index) => batch[index]!),
+        );
+        for (const [position, index] of forgotten.entries()) replies[index] = again[position];
+      }
+      // A primary that was demoted stays one for this connection; the next may lead to its successor.
+      if (replies.some((reply) => reply instanceof RefusedError && reply.reply === "READONLY")) this.#discard(client);
+      return replies.map(toOutcome);
     });
   }
 
-  read(redisKey: string): Promise<string | undefined> {
-    return this.#withClient(this.#deadlines.commandMs, async (client) => (await client.get(redisKey)) ?? undefined);
+  read(redisKey: string): Promise<StoredValue> {
+    return this.#withClient(this.#deadlines.commandMs, async (client) => {
+      // One command, so that the two are of the same moment.
+      const [value, version] = await client.mGet([redisKey, bookkeepingKey(redisKey, "version")]);
+      return { value: value ?? undefined, ...toVersion(version) };
+    });
+  }
+
+  renew(records: readonly { readonly redisKey: string; readonly ttlSeconds: number }[]): Promise<StoredState[]> {
+    return this.#withClient(this.#deadlines.commandMs, (client) =>
+      Promise.all(
+        records.map(async ({ redisKey, ttlSeconds }) => {
+          const versionKey = bookkeepingKey(redisKey, "version");
+          const [version, hasValue] = await Promise.all([
+            client.mGet([versionKey]),
+            client.expire(redisKey, ttlSeconds),
+            client.expire(versionKey, ttlSeconds),
+          ]);
+          return { hasValue: hasValue === 1, ...toVersion(version[0]) };
+        }),
+      ),
+    );
+  }
+
+  listKept(redisKey: string): Promise<KeptValue[]> {
+    return this.#withClient(this.#deadlines.commandMs, async (client) => {
+      const keptKey = bookkeepingKey(redisKey, "kept");
+      const versions = await client.hKeys(keptKey);
+      const sizes = await Promise.all(versions.map((version) => client.hStrLen(keptKey, version)));
+      return versions.map((version, index) => ({ version, bytes: Number(sizes[index]) }));
+    });
+  }
+
+  readKept(redisKey: string, version: Version): Promise<string | undefined> {
+    return this.#withClient(
+      this.#deadlines.commandMs,
+      async (client) => (await client.hGet(bookkeepingKey(redisKey, "kept"), version)) ?? undefined,
+    );
   }
 
   async ping(): Promise<void> {
@@ -122,10 +173,10 @@ export class NodeRedisGateway implements RedisGateway {
       // The mirror is never a reason for the process to stay.
       client.unref();
       await client.connect();
-      const serverId = await askServerId(client);
       if (isAbandoned) return destroy(client);
       this.#client = client;
-      this.#serverId = serverId ?? `connection ${++this.#connections}`;
+      this.#connections++;
+      this.#hasScript = false;
     };
     const deadlineMs = this.#deadlines.connectMs;
     const promise = withDeadline(Promise.race([work(), abandonment]), {
@@ -160,6 +211,22 @@ export class NodeRedisGateway implements RedisGateway {
       if (failure instanceof ConnectionLostError) this.#discard(client);
       throw failure;
     }
+  }
+
+  /** Commands of one tick leave in one write, so this is one round trip. The replies, errors included, one a write. */
+  #put(client: Client, batch: readonly WireWrite[]): Promise<unknown[]> {
+    const horizonMs = this.#clock.wallNow() + MAX_SKEW_MS;
+    const replies = batch.map((write) => {
+      const script = this.#hasScript ? ["EVALSHA", PUT_SCRIPT_SHA] : ["EVAL", PUT_SCRIPT];
+      // Those behind it in the pipeline find it there.
+      this.#hasScript = true;
+      return client.sendCommand([...script, ...toArguments(write, horizonMs)]).catch((error: unknown) => {
+        const failure = classify(error);
+        if (failure instanceof RefusedError) return failure;
+        throw failure;
+      });
+    });
+    return Promise.all(replies);
   }
 
   #lose(client: Client): void {
@@ -202,31 +269,30 @@ export class NodeRedisGateway implements RedisGateway {
   }
 }
 
-function toCommand(write: WireWrite): string[] {
-  if (write.kind === "delete") return ["DEL", write.redisKey];
-  const command = ["SET", write.redisKey, write.value, "EX", String(write.ttlSeconds)];
-  return write.isOnlyIfAbsent ? [...command, "NX"] : command;
+function toArguments(
+  { redisKey, value, ttlSeconds, version, seen, keepsPrevious }: WireWrite,
+  horizonMs: number,
+): string[] {
+  const horizon = String(Math.min(Math.floor(horizonMs), 9_999_999_999_999)).padStart(13, "0");
+  const keys = [redisKey, bookkeepingKey(redisKey, "version"), bookkeepingKey(redisKey, "kept")];
+  const args = [version, seen ?? "", horizon, String(ttlSeconds), keepsPrevious ? "1" : "0"];
+  return [String(keys.length), ...keys, ...args, ...(value === undefined ? [] : [value])];
 }
 
-function ignoreReply(): undefined {
-  return undefined;
+function isUnknownScript(reply: unknown): boolean {
+  return reply instanceof RefusedError && reply.reply === "NOSCRIPT";
 }
 
-/** Redis makes up an id each time it starts. A user who may not ask for it gets a refusal, which is fine. */
-async function askServerId(client: Client): Promise<string | undefined> {
-  try {
-    return /^run_id:(\w+)/m.exec(await client.info("server"))?.[1];
-  } catch (error) {
-    if (classify(error) instanceof RefusedError) return undefined;
-    throw error;
-  }
+function toOutcome(reply: unknown): WireOutcome {
+  if (reply instanceof MirrorError) return { kind: "failed", error: reply };
+  return reply === "OK" ? { kind: "applied" } : { kind: "superseded", by: String(reply) };
 }
 
-/** A refusal concerns one command of the batch; anything else all of them. */
-function toRefusal(error: unknown): RefusedError {
-  const failure = classify(error);
-  if (failure instanceof RefusedError) return failure;
-  throw failure;
+/** From what the version's key holds: the version, and a word after it for a record that was deleted. */
+function toVersion(stored: string | null | undefined): Omit<StoredValue, "value"> {
+  const [version, note] = (stored ?? "").split(" ");
+  const isVersion = parseVersion(version) !== undefined;
+  return { version: isVersion ? version : undefined, isDeleted: isVersion && note === "deleted" };
 }
 
 /** Tells "Redis said no" from "Redis is not there". The reply's text stays with the cause: it may quote what was sent. */

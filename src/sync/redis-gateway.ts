@@ -1,28 +1,56 @@
-/** One write as it goes over the wire. */
-export type WireWrite =
-  | {
-      readonly kind: "set";
-      readonly redisKey: string;
-      readonly value: string;
-      readonly ttlSeconds: number;
-      /** Leaves alone what is there: for putting back what a restarted server has lost. */
-      readonly isOnlyIfAbsent: boolean;
-    }
-  | { readonly kind: "delete"; readonly redisKey: string };
+import type { MirrorError } from "./errors.js";
+import type { Version } from "./version.js";
 
-/** What became of one write: `undefined` if it is in Redis. */
-export type WireRefusal = Error | undefined;
+/** One save as it goes over the wire. */
+export interface WireWrite {
+  /** Where the value lies; its bookkeeping lies beside it, under names that derive from this one. */
+  readonly redisKey: string;
+  /** `undefined` deletes. */
+  readonly value: string | undefined;
+  readonly ttlSeconds: number;
+  readonly version: Version;
+  /** The newest version of the record that this instance has seen. What is later than that is not lost when it is overwritten. */
+  readonly seen: Version | undefined;
+  /** Whether the previous value is kept even if it was seen: an emptied record may be a mistake. */
+  readonly keepsPrevious: boolean;
+}
+
+/** What became of one write. */
+export type WireOutcome =
+  /** It is in Redis, now or since an earlier try. */
+  | { readonly kind: "applied" }
+  /** A later version is there, which stays. */
+  | { readonly kind: "superseded"; readonly by: Version }
+  | { readonly kind: "failed"; readonly error: MirrorError };
+
+/** What lies in Redis under a record's name. */
+export interface StoredValue {
+  readonly value: string | undefined;
+  /** `undefined`: nothing of the mirror's was ever there, or its bookkeeping is lost. */
+  readonly version: Version | undefined;
+  /** Whether it is gone because somebody deleted it, not because Redis lost it. */
+  readonly isDeleted: boolean;
+}
+
+/** What is there of a record, without its value. */
+export interface StoredState extends Omit<StoredValue, "value"> {
+  readonly hasValue: boolean;
+}
+
+/** A value that was overwritten and kept. */
+export interface KeptValue {
+  readonly version: Version;
+  /** Of what lies in Redis: of a secret, the ciphertext's. */
+  readonly bytes: number;
+}
 
 /**
  * Redis as the engine needs it. Every call settles within a deadline of the gateway's own, whatever the server does;
  * a call that expires ends the connection.
  */
 export interface RedisGateway {
-  /**
-   * Which server process the connection is to; another one may have come back empty. Where the server does not say,
-   * every connection counts as one to another server. `undefined` before the first.
-   */
-  readonly serverId: string | undefined;
+  /** Counts the connections made so far: after each of them the server may be another one, or have lost its data. */
+  readonly connections: number;
   readonly isConnected: boolean;
 
   /** Called when an established connection ends without having been asked to. */
@@ -31,11 +59,24 @@ export interface RedisGateway {
   /** Connects unless connected. @throws ConnectionLostError @throws RefusedError (`WRONGPASS`, `NOAUTH`, …) */
   connect(): Promise<void>;
 
-  /** Sends all of it in one round trip. Each write has its own refusal. @throws ConnectionLostError: any of them may have arrived. */
-  write(batch: readonly WireWrite[]): Promise<WireRefusal[]>;
+  /**
+   * Sends all of it in one round trip. Each write has its own outcome, and may be sent again until it has one: what is
+   * there in a later version stays, so neither order nor repetition matters.
+   * @throws ConnectionLostError: any of them may have arrived.
+   */
+  write(batch: readonly WireWrite[]): Promise<WireOutcome[]>;
 
   /** @throws ConnectionLostError @throws RefusedError */
-  read(redisKey: string): Promise<string | undefined>;
+  read(redisKey: string): Promise<StoredValue>;
+
+  /** Lets records live for another `ttlSeconds`, and says what is there of them. @throws ConnectionLostError @throws RefusedError */
+  renew(records: readonly { readonly redisKey: string; readonly ttlSeconds: number }[]): Promise<StoredState[]>;
+
+  /** The values of a record that were overwritten and kept. @throws ConnectionLostError @throws RefusedError */
+  listKept(redisKey: string): Promise<KeptValue[]>;
+
+  /** @throws ConnectionLostError @throws RefusedError */
+  readKept(redisKey: string, version: Version): Promise<string | undefined>;
 
   /** @throws ConnectionLostError @throws RefusedError */
   ping(): Promise<void>;

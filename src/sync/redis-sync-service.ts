@@ -1,4 +1,5 @@
-import { CircuitBreaker, type FailureKind } from "./circuit-breaker.js";
+import { randomBytes } from "node:crypto";
+import { type Attempt, CircuitBreaker } from "./circuit-breaker.js";
 import { type Clock, systemClock, type Timer, withDeadline } from "./clock.js";
 import type { Codec } from "./codec.js";
 import {
@@ -8,8 +9,11 @@ import {
   MirrorError,
   RefusedError,
   UnreadableValueError,
+  VersionNotFoundError,
 } from "./errors.js";
 import type { KeySpace, RecordId } from "./keys.js";
+import { digestOf, Ledger } from "./ledger.js";
+import { type Memento, MemoryMemento } from "./memento.js";
 import {
   type DropReason,
   MirrorEmitter,
@@ -19,8 +23,9 @@ import {
   type MirrorStatus,
 } from "./mirror-events.js";
 import type { Catalogue, RecordDefinition } from "./records.js";
-import type { RedisGateway, WireWrite } from "./redis-gateway.js";
+import type { RedisGateway, StoredState, StoredValue, WireWrite } from "./redis-gateway.js";
 import { takeSnapshot } from "./snapshot.js";
+import { formatVersion, nextStamp, parseVersion, type Stamp, type Version, VersionClock } from "./version.js";
 import { type BufferLimits, WriteBuffer } from "./write-buffer.js";
 
 export interface SyncTimings {
@@ -34,6 +39,8 @@ export interface SyncTimings {
   pauseMs: number;
   /** How often a lost connection is tried during the pause. Default 5,000. */
   healthCheckMs: number;
+  /** How often what is in Redis is compared with what this process knows to have been there, and its life renewed. Default 300,000. */
+  reconcileMs: number;
   /** How long Redis keeps what is not written again, seconds. Default 604,800: 7 days. */
   ttlSeconds: number;
   /** How long `flush` and `close` may take unless they are told. Default 800. */
@@ -46,6 +53,7 @@ export const DEFAULT_TIMINGS: SyncTimings = {
   failureThreshold: 5,
   pauseMs: 60_000,
   healthCheckMs: 5_000,
+  reconcileMs: 300_000,
   ttlSeconds: 7 * 24 * 60 * 60,
   closeTimeoutMs: 800,
 };
@@ -59,6 +67,15 @@ const BATCH_LIMITS: BufferLimits = { maxKeys: 1_000, maxBytes: 2 ** 20 };
 /** How long the key of a secret may take, from a keychain that may have to be unlocked. */
 const KEY_DEADLINE_MS = 2_000;
 
+/** After so long an attempt is given up, whatever holds it: longer than all deadlines of a gateway together. */
+const ATTEMPT_LEASE_MS = 300_000;
+
+/** How long what was learnt of versions may wait to be written down. */
+const LEDGER_DELAY_MS = 2_000;
+
+/** How an empty value looks as JSON. */
+const EMPTY_TEXTS = new Set<string | undefined>([undefined, "null", '""', "[]", "{}"]);
+
 export interface RedisSyncServiceOptions {
   gateway: RedisGateway;
   catalogue: Catalogue;
@@ -67,6 +84,10 @@ export interface RedisSyncServiceOptions {
   timings?: Partial<SyncTimings>;
   limits?: BufferLimits;
   clock?: Clock;
+  /** What is known of versions across restarts. Default: forgotten with the process. */
+  memento?: Memento;
+  /** Makes the names of the store and of this process; letters and digits in lower case. */
+  randomId?: () => string;
 }
 
 /** A save whose value has been taken down and which is not yet handed in. */
@@ -82,14 +103,43 @@ export interface PreparedWrite {
 interface PendingWrite extends PreparedWrite {
   /** The order of the saves in this process: tells a save from a later one of the same key. */
   readonly sequence: number;
+  /** When it was made. */
+  readonly stamp: Stamp;
+  /** Whether what it overwrites is kept even if it was seen. */
+  readonly keepsPrevious: boolean;
 }
 
-/** A value that reached Redis, as it went over the wire: of a secret only the ciphertext is kept. */
+/** What this process knows to be in Redis, as it went over the wire: of a secret only the ciphertext is kept. */
 interface ArrivedWrite {
   readonly redisKey: string;
   readonly bytes: number;
-  readonly value: string;
+  /** `undefined`: deleted. */
+  readonly value: string | undefined;
+  readonly version: Version;
   readonly ttlSeconds: number;
+}
+
+interface KnownRecord {
+  readonly redisKey: string;
+  readonly ttlSeconds: number;
+}
+
+/** What `find` found. */
+export interface FoundValue {
+  readonly value: unknown;
+  /** `undefined`: a save of this process that is still on its way. */
+  readonly version: Version | undefined;
+}
+
+/** One of the versions of a record that Redis holds. */
+export interface RecordVersion {
+  readonly version: Version;
+  readonly savedAt: Date;
+  /** Which process of which local store saved it. */
+  readonly writer: string;
+  /** As it lies in Redis. */
+  readonly bytes: number;
+  readonly isCurrent: boolean;
 }
 
 export type FlushResult = { flushed: true } | { flushed: false; reason: string };
@@ -123,12 +173,24 @@ export class RedisSyncService {
   };
   /** What is on its way: not pending any more, and not yet in Redis. */
   #batch: readonly PendingWrite[] = [];
-  #isAttempting = false;
+  /** The one that is under way. What comes of any other is of no interest. */
+  #attempt: Attempt | undefined;
   #timer: Timer | undefined;
   #isDue = false;
   /** Lets go of a key store that is being asked. One is asked at a time. */
   #abandonEncoding: (() => void) | undefined;
-  #healedServer: string | undefined;
+  readonly #ledger: Ledger;
+  readonly #versions: VersionClock;
+  readonly #writer: string;
+  /** What the local store was found to hold, to be compared with the mirror. */
+  readonly #uncompared: WriteBuffer<PreparedWrite>;
+  /** The connection on which what is there was last compared with what should be. */
+  #reconciledConnection = 0;
+  #isReconcileDue = false;
+  #reconcileTimer: Timer | undefined;
+  #leaseTimer: Timer | undefined;
+  #ledgerTimer: Timer | undefined;
+  #sequence = 0;
   #closing: Promise<FlushResult> | undefined;
   #isClosed = false;
 
@@ -140,6 +202,8 @@ export class RedisSyncService {
     timings,
     limits = DEFAULT_LIMITS,
     clock = systemClock,
+    memento = new MemoryMemento(),
+    randomId = () => randomBytes(4).toString("hex"),
   }: RedisSyncServiceOptions) {
     this.#gateway = gateway;
     this.#catalogue = catalogue;
@@ -147,7 +211,15 @@ export class RedisSyncService {
     this.#codec = codec;
     this.#timings = { ...DEFAULT_TIMINGS, ...timings };
     this.#clock = clock;
-    this.#breaker = new CircuitBreaker({ ...this.#timings, clock });
+    this.#breaker = new CircuitBreaker({ ...this.#timings, leaseMs: ATTEMPT_LEASE_MS, clock });
+    this.#breaker.onTransition = (from, to) =>
+      this.#events.emit("breaker", { from: from.kind, to: to.kind, reason: this.#health.reason });
+    this.#ledger = new Ledger(memento, randomId);
+    // Two processes that share a store must not give one version to two saves.
+    this.#writer = `${this.#ledger.store}${randomId()}`;
+    this.#versions = new VersionClock(() => clock.wallNow());
+    this.#versions.observe(this.#ledger.latest);
+    this.#uncompared = new WriteBuffer(limits);
     this.#pending = new WriteBuffer(limits);
     this.#arrived = new WriteBuffer(limits);
     gateway.onConnectionLost = () => this.#drainSoon(this.#timings.batchWindowMs);
@@ -218,14 +290,39 @@ export class RedisSyncService {
   /** The second half of `set`: the local write has succeeded. */
   submit(write: PreparedWrite): void {
     if (this.#closing !== undefined) return this.#drop(write, "closed", "the mirror was closed before");
-    const { redisKey, userId, record, text, bytes } = write;
-    const pending: PendingWrite = { redisKey, userId, record, text, bytes, sequence: ++this.#counts.saves };
-    for (const evicted of this.#pending.put(pending))
-      this.#giveUp(evicted, evicted === pending ? "too-large" : "overflow");
+    this.#counts.saves++;
+    this.#ledger.own(write.record.name, write.redisKey);
+    const pending = this.#toPending(write, this.#versions.tick());
+    if (pending.keepsPrevious) this.#noteCleared(pending);
+    this.#enqueue(pending);
     // After a failure a retry is set for later, or a look whether the connection is back is under way; a steady writer
     // must bring neither forward.
     const { state } = this.#breaker;
     if (state.kind === "closed" && state.failures === 0) this.#drainSoon(this.#timings.batchWindowMs);
+  }
+
+  #toPending({ redisKey, userId, record, text, bytes }: PreparedWrite, stamp: Stamp): PendingWrite {
+    return {
+      redisKey,
+      userId,
+      record,
+      text,
+      bytes,
+      stamp,
+      sequence: ++this.#sequence,
+      keepsPrevious: EMPTY_TEXTS.has(text),
+    };
+  }
+
+  #enqueue(write: PendingWrite): void {
+    this.#uncompared.remove(write.redisKey);
+    for (const evicted of this.#pending.put(write)) this.#giveUp(evicted, evicted === write ? "too-large" : "overflow");
+  }
+
+  /** Written down at once: a clear that a crash keeps from arriving must not be undone by the next start. */
+  #noteCleared({ redisKey, stamp, text }: PendingWrite): void {
+    this.#ledger.cleared(redisKey, formatVersion(stamp, this.#writer), text);
+    this.#saveLedger();
   }
 
   // ── Pending becomes a batch ──────────────────────────────────────────────────────────────────────────────────────
@@ -247,50 +344,86 @@ export class RedisSyncService {
   }
 
   #cancelTimer(): void {
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    this.#clearTimer(this.#timer);
     this.#timer = undefined;
   }
 
-  /** One batch at a time: a second one could overtake the first. */
+  #clearTimer(timer: Timer | undefined): void {
+    if (timer !== undefined) this.#clock.clearTimeout(timer);
+  }
+
+  /** One batch at a time: what is saved while it is away gathers for the next. */
   #drainNow(): void {
-    if (this.#isAttempting) {
+    if (this.#attempt !== undefined) {
       this.#isDue = true;
       return;
     }
     this.#cancelTimer();
-    if (this.#breaker.tryAcquire()) {
-      this.#isAttempting = true;
-      this.#batch = this.#pending.take(BATCH_LIMITS);
-      const afterAttempt = () => this.#afterAttempt();
-      void this.#attempt(this.#batch).then(afterAttempt, afterAttempt);
-    } else if (this.#breaker.state.kind === "open" && this.#breaker.state.cause === "lost") {
-      void this.#checkHealth();
-    } else {
-      // Timers may fire a millisecond early.
-      this.#drainAgain(this.#retryDelayMs());
-    }
+    const attempt = this.#breaker.tryAcquire();
+    if (attempt !== undefined) this.#begin(attempt);
+    else if (this.#breaker.state.kind === "open" && this.#breaker.state.cause === "lost") void this.#checkHealth();
+    // Timers may fire a millisecond early.
+    else this.#drainAgain(this.#retryDelayMs());
   }
 
-  /** Sends a batch, or asks for a sign of life if there is none to send. Does not reject. */
-  async #attempt(batch: readonly PendingWrite[]): Promise<void> {
-    try {
-      await this.#gateway.connect();
-      const healing = this.#healingWrites(batch);
-      const { writes, wire } = await this.#encode(batch);
-      if (healing.length + wire.length > 0) return await this.#send(writes, wire, healing);
-      await this.#gateway.ping();
-      this.#batch = [];
-      this.#succeeded();
-    } catch (error) {
-      if (this.#isClosed) return;
-      this.#batch = [];
-      this.#putBack(batch);
-      this.#failed(error, batch.length);
+  #begin(attempt: Attempt): void {
+    this.#attempt = attempt;
+    this.#batch = this.#pending.take(BATCH_LIMITS);
+    this.#leaseTimer = this.#clock.setTimeout(
+      () => this.#conclude(attempt, new ConnectionLostError(`The attempt did not end within ${ATTEMPT_LEASE_MS} ms.`)),
+      ATTEMPT_LEASE_MS,
+    );
+    this.#leaseTimer.unref?.();
+    void this.#try(attempt, this.#batch).then(
+      (refusal) => this.#conclude(attempt, refusal),
+      (error: unknown) => this.#conclude(attempt, toMirrorError(error)),
+    );
+  }
+
+  /** Given up, or everything is: what comes of it now must change nothing. */
+  #isOver(attempt: Attempt): boolean {
+    return this.#attempt !== attempt || this.#isClosed;
+  }
+
+  #conclude(attempt: Attempt, failure: MirrorError | undefined): void {
+    if (this.#isOver(attempt)) return;
+    this.#clearTimer(this.#leaseTimer);
+    const keys = this.#batch.length;
+    this.#attempt = undefined;
+    this.#putBack(this.#batch);
+    this.#batch = [];
+    if (failure === undefined) this.#succeeded(attempt);
+    else this.#failed(attempt, failure, keys);
+    this.#afterAttempt();
+    this.#saveLedgerSoon();
+  }
+
+  /**
+   * Sends a batch and compares what is due to be; where there is nothing of either, asks for a sign of life.
+   * What did not arrive stays in `#batch`. The answer is the first refusal. @throws ConnectionLostError
+   */
+  async #try(attempt: Attempt, batch: readonly PendingWrite[]): Promise<MirrorError | undefined> {
+    await this.#gateway.connect();
+    const { writes, wire } = await this.#encode(attempt, batch);
+    const connection = this.#gateway.connections;
+    const isReconcileDue = this.#isReconcileDue || connection !== this.#reconciledConnection;
+    const known = isReconcileDue ? this.#knownRecords(batch) : [];
+    if (isReconcileDue && known.length === 0) this.#reconciled(connection);
+    if (wire.length > 0) {
+      const refusal = await this.#send(attempt, writes, wire);
+      if (refusal !== undefined || this.#isOver(attempt)) return refusal;
+      if (known.length === 0) this.#setHealth("connected");
     }
+    if (known.length > 0) return this.#reconcile(attempt, connection, known);
+    if (wire.length === 0) await this.#gateway.ping();
+    return undefined;
   }
 
   /** Encrypting can fail one record without the others having to suffer for it. */
-  async #encode(batch: readonly PendingWrite[]): Promise<{ writes: PendingWrite[]; wire: WireWrite[] }> {
+  async #encode(
+    attempt: Attempt,
+    batch: readonly PendingWrite[],
+  ): Promise<{ writes: PendingWrite[]; wire: WireWrite[] }> {
     const writes: PendingWrite[] = [];
     const wire: WireWrite[] = [];
     for (const write of batch) {
@@ -298,7 +431,8 @@ export class RedisSyncService {
         wire.push(await this.#toWire(write));
         writes.push(write);
       } catch (error) {
-        if (this.#isClosed) throw error;
+        if (this.#isOver(attempt)) throw error;
+        this.#batch = this.#batch.filter((waiting) => waiting !== write);
         this.#drop(write, "not-encrypted", describeError(error));
         this.#settleAwaited(write, "it could not be encrypted");
       }
@@ -306,17 +440,24 @@ export class RedisSyncService {
     return { writes, wire };
   }
 
-  async #toWire({ redisKey, record, text }: PendingWrite): Promise<WireWrite> {
-    if (text === undefined) return { kind: "delete", redisKey };
-    const encoding = this.#codec.encode(record, redisKey, text);
-    const value = record.encrypted ? await this.#withinKeyDeadline(encoding) : await encoding;
+  async #toWire({ redisKey, record, text, stamp, keepsPrevious }: PendingWrite): Promise<WireWrite> {
     return {
-      kind: "set",
       redisKey,
-      value,
-      ttlSeconds: record.ttlSeconds ?? this.#timings.ttlSeconds,
-      isOnlyIfAbsent: false,
+      value: text === undefined ? undefined : await this.#encodeText(record, redisKey, text),
+      ttlSeconds: this.#ttlSecondsOf(record),
+      version: formatVersion(stamp, this.#writer),
+      seen: this.#ledger.get(redisKey)?.version,
+      keepsPrevious,
     };
+  }
+
+  #encodeText(record: RecordDefinition, redisKey: string, text: string): Promise<string> {
+    const encoding = this.#codec.encode(record, redisKey, text);
+    return record.encrypted ? this.#withinKeyDeadline(encoding) : encoding;
+  }
+
+  #ttlSecondsOf(record: RecordDefinition | undefined): number {
+    return record?.ttlSeconds ?? this.#timings.ttlSeconds;
   }
 
   /** A keychain that asks a person who is not there must not hold up the other records for ever. */
@@ -331,44 +472,55 @@ export class RedisSyncService {
     });
   }
 
-  /** On another server process than last time: what is known to have been in Redis, in case that it came back without it. */
-  #healingWrites(batch: readonly PendingWrite[]): WireWrite[] {
-    if (this.#gateway.serverId === this.#healedServer) return [];
-    const newer = new Set([...batch, ...this.#pending.all()].map((write) => write.redisKey));
-    return this.#arrived
-      .all()
-      .filter(({ redisKey }) => !newer.has(redisKey))
-      .map((write) => ({ kind: "set", ...write, isOnlyIfAbsent: true }));
-  }
-
   async #send(
+    attempt: Attempt,
     writes: readonly PendingWrite[],
     wire: readonly WireWrite[],
-    healing: readonly WireWrite[],
-  ): Promise<void> {
-    const server = this.#gateway.serverId;
-    const refusals = await this.#gateway.write([...wire, ...healing]);
-    this.#batch = [];
+  ): Promise<MirrorError | undefined> {
+    const outcomes = await this.#gateway.write(wire);
+    if (this.#isOver(attempt)) return undefined;
     this.#counts.batches++;
-    const refused = writes.filter((_write, index) => refusals[index] !== undefined);
-    const arrived = wire.filter((_write, index) => refusals[index] === undefined);
-    for (const write of arrived) this.#remember(write);
-    for (const write of writes) if (!refused.includes(write)) this.#settleAwaited(write);
-    this.#putBack(refused);
-    const bytes = arrived.reduce((sum, write) => sum + (write.kind === "set" ? Buffer.byteLength(write.value) : 0), 0);
-    this.#counts.sentKeys += arrived.length;
+    const failed: PendingWrite[] = [];
+    let refusal: MirrorError | undefined;
+    let keys = 0;
+    let bytes = 0;
+    for (const [index, outcome] of outcomes.entries()) {
+      const write = writes[index]!;
+      const sent = wire[index]!;
+      switch (outcome.kind) {
+        case "applied":
+          keys++;
+          bytes += Buffer.byteLength(sent.value ?? "");
+          this.#remember(sent);
+          this.#ledger.saw(write.redisKey, sent.version, write.record.encrypted ? undefined : write.text);
+          this.#settleAwaited(write);
+          break;
+        case "superseded":
+          this.#versions.observe(outcome.by);
+          // A late echo: this process has since saved something newer.
+          if (parseVersion(outcome.by)?.writer === this.#writer) this.#settleAwaited(write);
+          else this.#superseded(write);
+          break;
+        case "failed":
+          refusal ??= outcome.error;
+          failed.push(write);
+      }
+    }
+    this.#batch = failed;
+    this.#counts.sentKeys += keys;
     this.#counts.sentBytes += bytes;
-    if (arrived.length > 0) this.#events.emit("flushed", { keys: arrived.length, bytes });
-    if (refusals.slice(wire.length).every((refusal) => refusal === undefined)) this.#healedServer = server;
-    const refusal = refusals.find((error) => error !== undefined);
-    if (refusal !== undefined) return this.#failed(refusal, refused.length);
-    this.#succeeded();
+    if (keys > 0) this.#events.emit("flushed", { keys, bytes });
+    return refusal;
   }
 
-  #remember(write: WireWrite): void {
-    if (write.kind === "delete") return this.#arrived.remove(write.redisKey);
-    const { redisKey, value, ttlSeconds } = write;
-    this.#arrived.put({ redisKey, value, ttlSeconds, bytes: Buffer.byteLength(value) });
+  #superseded(write: PendingWrite): void {
+    this.#arrived.remove(write.redisKey);
+    this.#drop(write, "superseded", "another instance saved it later; this save is among the kept versions");
+    this.#settleAwaited(write, "another instance saved it later");
+  }
+
+  #remember({ redisKey, value, version, ttlSeconds }: WireWrite): void {
+    this.#arrived.put({ redisKey, value, version, ttlSeconds, bytes: Buffer.byteLength(value ?? "") });
   }
 
   #putBack(batch: readonly PendingWrite[]): void {
@@ -378,29 +530,26 @@ export class RedisSyncService {
 
   // ── What comes of an attempt ─────────────────────────────────────────────────────────────────────────────────────
 
-  #succeeded(): void {
-    this.#breaker.succeeded();
+  #succeeded(attempt: Attempt): void {
+    attempt.succeeded();
     this.#setHealth("connected");
   }
 
-  #failed(error: unknown, keys: number): void {
-    const failure = error instanceof MirrorError ? error : new ConnectionLostError(describeError(error));
-    const kind: FailureKind = failure instanceof RefusedError ? "refused" : "lost";
-    this.#breaker.failed(kind);
+  #failed(attempt: Attempt, failure: MirrorError, keys: number): void {
     this.#events.emit("failed", { reason: failure.message, code: failure.code, keys });
     this.#setHealth("degraded", failure.message);
+    attempt.failed(failure instanceof RefusedError ? "refused" : "lost");
     // Whoever waits for a flush need not wait for the end of a pause.
     if (this.#breaker.state.kind === "open") this.#settleAll({ flushed: false, reason: failure.message });
   }
 
   #afterAttempt(): void {
-    this.#isAttempting = false;
     const isDue = this.#isDue;
     this.#isDue = false;
-    if (this.#isClosed) return;
     if (this.#health.state === "degraded") this.#drainAgain(this.#retryDelayMs());
     // What came in while the batch was away, or did not fit into it. A window that is still open has its timer.
     else if (this.#pending.keys > 0 && (isDue || this.#timer === undefined)) this.#drainAgain(0);
+    else if (this.#isReconcileDue) this.#drainSoon(this.#timings.batchWindowMs);
   }
 
   /** Closed: doubling from one window. Open: until the pause is over, or sooner to see whether a lost connection is back. */
@@ -423,8 +572,8 @@ export class RedisSyncService {
       return;
     }
     // A server that answers a ping may still not take a write: one attempt decides, not five.
-    this.#breaker.probe();
-    if (!this.#isClosed) this.#drainNow();
+    if (!this.#isClosed && this.#attempt === undefined && this.#breaker.state.kind === "open")
+      this.#begin(this.#breaker.probe());
   }
 
   #setHealth(state: MirrorState, reason?: string): void {
@@ -450,6 +599,172 @@ export class RedisSyncService {
     // What arrived before it must not come back in its place.
     if (write.text === undefined) this.#arrived.remove(write.redisKey);
     this.#settleAwaited(write, "it was too much to keep until Redis is back");
+  }
+
+  // ── What is in Redis and what should be ──────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Tells what the local store holds of a record; `undefined`: nothing. At its first read in a process that is compared
+   * with the mirror, and the mirror healed where it is behind: the local store is the log. Returns at once.
+   */
+  compare(id: RecordId, local: unknown): void {
+    const redisKey = this.#keySpace.keyOf(id);
+    if (this.#closing !== undefined || this.#unsent(redisKey) !== undefined) return;
+    if (this.#arrived.get(redisKey) !== undefined || this.#uncompared.get(redisKey) !== undefined) return;
+    // What another user has saved here is not this one's.
+    if ((this.#ledger.ownerOf(id.record) ?? redisKey) !== redisKey) return;
+    if (local === undefined && this.#ledger.get(redisKey)?.cleared === undefined) return;
+    const write = this.prepare(id, local);
+    if (write === undefined) return;
+    this.#uncompared.put(write);
+    this.#isReconcileDue = true;
+    if (this.#breaker.state.kind === "closed") this.#drainSoon(this.#timings.batchWindowMs);
+  }
+
+  /** Compares what Redis holds with what this process knows, sends again what was lost, and renews the lives of all of it. */
+  async #reconcile(
+    attempt: Attempt,
+    connection: number,
+    records: readonly KnownRecord[],
+  ): Promise<MirrorError | undefined> {
+    for (let from = 0; from < records.length; from += BATCH_LIMITS.maxKeys) {
+      const part = records.slice(from, from + BATCH_LIMITS.maxKeys);
+      const states = await this.#gateway.renew(part);
+      if (this.#isOver(attempt)) return undefined;
+      const lost = part.flatMap(({ redisKey }, index) => this.#toHeal(redisKey, states[index]!));
+      const refusal = await this.#heal(attempt, lost);
+      if (refusal !== undefined || this.#isOver(attempt)) return refusal;
+    }
+    for (const local of this.#uncompared.all()) {
+      const stored = await this.#gateway.read(local.redisKey);
+      const text = await this.#readText(local, stored);
+      if (this.#isOver(attempt)) return undefined;
+      // Saved in the meantime: that is on its way, and newer than what was read.
+      if (this.#uncompared.get(local.redisKey) !== local) continue;
+      this.#uncompared.remove(local.redisKey);
+      this.#repair(local, stored, text);
+    }
+    this.#reconciled(connection);
+    return undefined;
+  }
+
+  #reconciled(connection: number): void {
+    this.#reconciledConnection = connection;
+    this.#isReconcileDue = this.#uncompared.keys > 0;
+    this.#clearTimer(this.#reconcileTimer);
+    this.#reconcileTimer = this.#clock.setTimeout(() => {
+      this.#reconcileTimer = undefined;
+      this.#isReconcileDue = true;
+      this.#drainSoon(0);
+    }, this.#timings.reconcileMs);
+    this.#reconcileTimer.unref?.();
+  }
+
+  /** Those this process has dealt with, and what is remembered of the same users from before; but for what is being sent. */
+  #knownRecords(batch: readonly PendingWrite[]): KnownRecord[] {
+    const ownKeys = [...this.#arrived.all(), ...this.#uncompared.all()].map(({ redisKey }) => redisKey);
+    const folders = new Set(ownKeys.map(folderOf));
+    for (const { redisKey } of batch) folders.add(folderOf(redisKey));
+    const known = new Set([...ownKeys, ...this.#ledger.keysOf((redisKey) => folders.has(folderOf(redisKey)))]);
+    for (const { redisKey } of batch) known.delete(redisKey);
+    return [...known].map((redisKey) => ({
+      redisKey,
+      ttlSeconds: this.#ttlSecondsOf(this.#catalogue.find(redisKey.slice(folderOf(redisKey).length))),
+    }));
+  }
+
+  /** What of a record has to be sent again, because the server has it no more, or only an older state. */
+  #toHeal(redisKey: string, { version, hasValue }: StoredState): ArrivedWrite[] {
+    const arrived = this.#arrived.get(redisKey);
+    this.#versions.observe(version);
+    if (arrived === undefined || this.#pending.get(redisKey) !== undefined) return [];
+    // Written by somebody who knows nothing of versions: left alone.
+    if (version === undefined && hasValue) return [];
+    const isBehind = (version ?? "") < arrived.version;
+    const isEvicted = version === arrived.version && arrived.value !== undefined && !hasValue;
+    return isBehind || isEvicted ? [arrived] : [];
+  }
+
+  async #heal(attempt: Attempt, lost: readonly ArrivedWrite[]): Promise<MirrorError | undefined> {
+    for (const batch of batchesOf(lost)) {
+      // Under the version that it had: what another instance has saved since stays.
+      const outcomes = await this.#gateway.write(
+        batch.map(({ redisKey, value, version, ttlSeconds }) => {
+          return { redisKey, value, version, ttlSeconds, seen: version, keepsPrevious: false };
+        }),
+      );
+      if (this.#isOver(attempt)) return undefined;
+      for (const outcome of outcomes) if (outcome.kind === "failed") return outcome.error;
+    }
+    return undefined;
+  }
+
+  /** The stored value as JSON; `undefined` where there is none. What cannot be read is told, and left alone. */
+  async #readText({ redisKey, userId, record }: PreparedWrite, { value }: StoredValue): Promise<string | undefined> {
+    if (value === undefined) return undefined;
+    try {
+      return await this.#withinKeyDeadline(this.#codec.decrypt(record, redisKey, value));
+    } catch (error) {
+      this.#events.emit("unreadable", { userId, record: record.name, detail: describeError(error) });
+      return UNREADABLE;
+    }
+  }
+
+  /** Read repair. Which of the two is newer, what the local store holds or what the mirror does? */
+  #repair(local: PreparedWrite, stored: StoredValue, text: string | undefined): void {
+    const { redisKey, record } = local;
+    const { version, value } = stored;
+    const entry = this.#ledger.get(redisKey);
+    this.#versions.observe(version);
+    if (local.text === undefined) return this.#repeatClear(local, version);
+    if (text === UNREADABLE) return;
+    if (text === local.text && version !== undefined) {
+      this.#ledger.own(record.name, redisKey);
+      this.#ledger.saw(redisKey, version, record.encrypted ? undefined : local.text);
+      this.#remember({
+        redisKey,
+        value,
+        version,
+        ttlSeconds: this.#ttlSecondsOf(record),
+        seen: version,
+        keepsPrevious: false,
+      });
+      return;
+    }
+    const isKnown = version !== undefined && entry !== undefined && version <= entry.version;
+    const isOwn = parseVersion(version)?.writer.startsWith(this.#ledger.store) ?? false;
+    const isUnchanged = entry?.digest === digestOf(local.text);
+    const seen = parseVersion(entry?.version);
+    // Nothing there, and nobody has deleted it: as old as it was, so that whoever has a later one wins.
+    if (version === undefined && value === undefined)
+      return this.#enqueue(this.#toPending(local, isUnchanged && seen !== undefined ? seen : this.#versions.tick()));
+    // What is there came from here, or was seen here: the local store has gone on since.
+    if (isKnown || isOwn) return this.#enqueue(this.#toPending(local, this.#versions.tick()));
+    // Another instance has saved since. A change of which only this store knows is older: Redis keeps it beside.
+    if (seen !== undefined && entry?.digest !== undefined && !isUnchanged)
+      this.#enqueue(this.#toPending(local, nextStamp(seen)));
+  }
+
+  /** A clear that did not arrive before the process ended, unless somebody has saved the record after it. */
+  #repeatClear(local: PreparedWrite, version: Version | undefined): void {
+    const cleared = this.#ledger.get(local.redisKey)?.cleared;
+    const stamp = parseVersion(cleared?.version);
+    if (cleared === undefined || stamp === undefined || (version ?? "") >= cleared.version) return;
+    if (version === undefined) return;
+    const text = cleared.text ?? undefined;
+    this.#enqueue(this.#toPending({ ...local, text, bytes: text?.length ?? 0 }, stamp));
+  }
+
+  #saveLedgerSoon(): void {
+    if (!this.#ledger.isChanged || this.#ledgerTimer !== undefined || this.#isClosed) return;
+    this.#ledgerTimer = this.#clock.setTimeout(() => this.#saveLedger(), LEDGER_DELAY_MS);
+    this.#ledgerTimer.unref?.();
+  }
+
+  #saveLedger(): void {
+    this.#clearTimer(this.#ledgerTimer);
+    this.#ledgerTimer = undefined;
+    void this.#ledger.save(formatVersion(this.#versions.latest, this.#writer));
   }
 
   // ── Waiting for Redis: for those who ask to ──────────────────────────────────────────────────────────────────────
@@ -507,6 +822,9 @@ export class RedisSyncService {
     const result = await this.#flush(timeoutMs);
     this.#isClosed = true;
     this.#cancelTimer();
+    this.#clearTimer(this.#reconcileTimer);
+    this.#clearTimer(this.#leaseTimer);
+    this.#saveLedger();
     this.#abandonEncoding?.();
     this.#gateway.onConnectionLost = undefined;
     this.#gateway.close();
@@ -523,13 +841,21 @@ export class RedisSyncService {
    * What the mirror holds, this process's own latest save included; `undefined` where there is nothing, where Redis
    * does not answer within the read deadline, and where the value cannot be read. Does not reject.
    */
-  async get({ userId, record: name }: RecordId): Promise<unknown> {
+  async get(id: RecordId): Promise<unknown> {
+    const found = await this.find(id);
+    if (found !== undefined) this.saw(id, found);
+    return found?.value;
+  }
+
+  /** As `get`, and does not count as seen by this instance before `saw` is told. */
+  async find({ userId, record: name }: RecordId): Promise<FoundValue | undefined> {
     const record = this.#catalogue.find(name);
     if (record === undefined || this.#closing !== undefined) return undefined;
     try {
       const redisKey = this.#keySpace.keyOf({ userId, record: name });
       const unsent = this.#unsent(redisKey);
-      if (unsent !== undefined) return unsent.text === undefined ? undefined : JSON.parse(unsent.text);
+      if (unsent !== undefined)
+        return unsent.text === undefined ? undefined : { value: JSON.parse(unsent.text), version: undefined };
       return await withDeadline(this.#read(record, redisKey), {
         deadlineMs: this.#timings.readTimeoutMs,
         onExpired: () => new ConnectionLostError(`No answer within ${this.#timings.readTimeoutMs} ms.`),
@@ -547,18 +873,110 @@ export class RedisSyncService {
     }
   }
 
-  async #read(record: RecordDefinition, redisKey: string): Promise<unknown> {
+  /** This instance knows the value from now on, and may overwrite it. The answer takes that back. */
+  saw(id: RecordId, { value, version }: FoundValue): () => void {
+    const record = this.#catalogue.find(id.record);
+    if (version === undefined || record === undefined) return () => {};
+    const redisKey = this.#keySpace.keyOf(id);
+    const before = this.#ledger.get(redisKey);
+    this.#ledger.saw(redisKey, version, record.encrypted ? undefined : JSON.stringify(value));
+    this.#saveLedgerSoon();
+    return () => this.#ledger.restore(redisKey, before);
+  }
+
+  /** Whether this store has emptied the record after `found` was saved: then it is to stay empty. */
+  isCleared(id: RecordId, { version }: FoundValue): boolean {
+    const cleared = this.#ledger.get(this.#keySpace.keyOf(id))?.cleared;
+    return cleared !== undefined && version !== undefined && version <= cleared.version;
+  }
+
+  async #read(record: RecordDefinition, redisKey: string): Promise<FoundValue | undefined> {
     // A refusal to write does not keep from reading, but where nobody is to be found there is no point in knocking.
     if (this.#breaker.state.kind === "open" && !this.#gateway.isConnected)
       throw new ConnectionLostError("Redis cannot be reached.");
     await this.#gateway.connect();
-    const stored = await this.#gateway.read(redisKey);
+    const { value, version } = await this.#gateway.read(redisKey);
+    this.#versions.observe(version);
     if (this.#health.state === "connecting") this.#setHealth("connected");
-    return stored === undefined ? undefined : this.#codec.decode(record, redisKey, stored);
+    // Later than that there is a foreign value, or one whose version was lost: seen as what it was before all versions.
+    return value === undefined ? undefined : { value: await this.#codec.decode(record, redisKey, value), version };
   }
 
   /** This process's own save of a record that is still on its way to Redis. */
   #unsent(redisKey: string): { readonly text: string | undefined } | undefined {
     return this.#pending.get(redisKey) ?? this.#batch.find((write) => write.redisKey === redisKey);
   }
+
+  // ── What was overwritten ─────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * The versions of a record that Redis holds, newest first: the current one, and those that were overwritten by an
+   * instance that had not seen them, or by an empty value.
+   * @throws ConnectionLostError @throws RefusedError @throws TypeError if there is no such record.
+   */
+  async history(id: RecordId): Promise<RecordVersion[]> {
+    this.#expectRecord(id);
+    const redisKey = this.#keySpace.keyOf(id);
+    const { value, version } = await this.#gateway.read(redisKey);
+    const kept = await this.#gateway.listKept(redisKey);
+    const current = version === undefined ? [] : [describeVersion(version, Buffer.byteLength(value ?? ""), true)];
+    const others = kept.map(({ version: older, bytes }) => describeVersion(older, bytes, false));
+    return [...current, ...others].sort((a, b) => (a.version < b.version ? 1 : -1));
+  }
+
+  /** The value of a version. @throws VersionNotFoundError @throws UnreadableValueError and what `history` throws. */
+  async readVersion(id: RecordId, version: Version): Promise<unknown> {
+    const record = this.#expectRecord(id);
+    const redisKey = this.#keySpace.keyOf(id);
+    const current = await this.#gateway.read(redisKey);
+    const stored = current.version === version ? current.value : await this.#gateway.readKept(redisKey, version);
+    if (stored === undefined)
+      throw new VersionNotFoundError(`Expected one of the kept versions of \`${id.record}\`, got \`${version}\``);
+    return this.#codec.decode(record, redisKey, stored);
+  }
+
+  /**
+   * Makes a kept version the current one again; what it replaces is kept. The answer is its value, for the local store:
+   * an instance that has none adopts it by itself. Throws what `readVersion` does.
+   */
+  async restoreVersion(id: RecordId, version: Version): Promise<unknown> {
+    const value = await this.readVersion(id, version);
+    const write = this.prepare(id, value);
+    if (write !== undefined) {
+      this.#enqueue({ ...this.#toPending(write, this.#versions.tick()), keepsPrevious: true });
+      const result = await this.flush();
+      if (!result.flushed) throw new ConnectionLostError(`The version could not be restored: ${result.reason}.`);
+    }
+    return value;
+  }
+
+  #expectRecord({ record: name }: RecordId): RecordDefinition {
+    const record = this.#catalogue.find(name);
+    if (record === undefined) throw new TypeError(`Expected a record of the catalogue, got \`${name}\``);
+    return record;
+  }
+}
+
+/** No JSON, so never the text of a value. */
+const UNREADABLE = "unreadable";
+
+function toMirrorError(error: unknown): MirrorError {
+  return error instanceof MirrorError ? error : new ConnectionLostError(describeError(error));
+}
+
+/** A record's key without its name: what all records of a user have in common. */
+function folderOf(redisKey: string): string {
+  return redisKey.slice(0, redisKey.lastIndexOf(":") + 1);
+}
+
+/** As much as one round trip carries, and at least one. */
+function* batchesOf(writes: readonly ArrivedWrite[]): Generator<ArrivedWrite[]> {
+  const waiting = new WriteBuffer<ArrivedWrite>({ maxKeys: Infinity, maxBytes: Infinity });
+  for (const write of writes) waiting.put(write);
+  while (waiting.keys > 0) yield waiting.take(BATCH_LIMITS);
+}
+
+function describeVersion(version: Version, bytes: number, isCurrent: boolean): RecordVersion {
+  const { ms = 0, writer = "unknown" } = parseVersion(version) ?? {};
+  return { version, savedAt: new Date(ms), writer, bytes, isCurrent };
 }

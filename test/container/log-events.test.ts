@@ -15,7 +15,7 @@ describe("the log", () => {
   });
   afterEach(() => redis[Symbol.dispose]());
 
-  it("has one line for each change of state, however many saves fail", async () => {
+  it("has one line for each change of state and one for the pause, however many saves fail", async () => {
     redis.gateway.alwaysDown();
     const paused = new Promise<void>((resolve) => {
       let failures = 0;
@@ -25,6 +25,7 @@ describe("the log", () => {
     await paused;
     expect(lines).to.deep.equal([
       "warn redis-mirrored: Redis cannot be used. Nobody listens. Local work is unaffected; 1 record waits.",
+      "warn redis-mirrored: writing pauses after repeated failures. Nobody listens.",
     ]);
   });
 

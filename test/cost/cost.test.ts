@@ -30,7 +30,7 @@ describe("what a save costs", () => {
   it("costs Redis at most 100 commands and 0.6 MB for 5,000 saves to 3 keys in 2 s, with the last values there", async () => {
     const { commands, bytesReceived, isComplete } = await measureWireCost(5_000, 2_000);
     expect(isComplete).to.equal(true);
-    expect(commands).to.be.at.most(100);
+    expect(commands).to.be.within(20, 100);
     expect(bytesReceived).to.be.at.most(600_000);
   });
 

@@ -42,6 +42,13 @@ describe("the extension, on a real server and without VS Code", () => {
     return { redis: { host: "127.0.0.1", port: server.port }, userId: "alice", env: {}, logger, ...more };
   }
 
+  /** What the host has saved, without the mirror's own note beside it. */
+  async function hostState(name: string): Promise<unknown> {
+    const state = JSON.parse(await readFile(join(folder, name, "state.json"), "utf8")) as Record<string, unknown>;
+    delete state["redisMirrored.versions"];
+    return state;
+  }
+
   async function open(name: string): Promise<FileContext> {
     const context = await openFileContext(join(folder, name));
     contexts.push(context);
@@ -85,6 +92,9 @@ describe("the extension, on a real server and without VS Code", () => {
       "roo:alice:customInstructions",
       "roo:alice:provider",
       "roo:alice:taskHistory",
+      "roo:alice:~version:customInstructions",
+      "roo:alice:~version:provider",
+      "roo:alice:~version:taskHistory",
     ]);
   });
 
@@ -173,7 +183,7 @@ describe("the extension, on a real server and without VS Code", () => {
       expect(await (await server.client()).dbSize()).to.equal(0);
       return {
         failure,
-        state: await readFile(join(folder, name, "state.json"), "utf8"),
+        state: await hostState(name),
         profiles: await context.secrets.get("roo_cline_config_api_config"),
       };
     }

@@ -32,6 +32,7 @@ describe("the settings", () => {
         failureThreshold: 5,
         pauseMs: 60_000,
         healthCheckMs: 5_000,
+        reconcileMs: 300_000,
         ttlSeconds: 604_800,
         closeTimeoutMs: 800,
       },

@@ -1,5 +1,13 @@
 import { ConnectionLostError, RefusedError } from "#dist/sync/errors.js";
-import type { RedisGateway, WireRefusal, WireWrite } from "#dist/sync/redis-gateway.js";
+import type {
+  KeptValue,
+  RedisGateway,
+  StoredState,
+  StoredValue,
+  WireOutcome,
+  WireWrite,
+} from "#dist/sync/redis-gateway.js";
+import { ModelRedis } from "./model-redis.js";
 
 type Fault =
   | { readonly kind: "none" }
@@ -12,15 +20,19 @@ type Fault =
 
 /** A Redis in memory, behind the gateway port, that fails as it is told to. */
 export class FakeGateway implements RedisGateway {
-  readonly store = new Map<string, string>();
+  readonly model = new ModelRedis();
+  /** The values alone. */
+  readonly store = this.model.values;
   /** Every batch that was sent, whatever became of it. */
   readonly batches: WireWrite[][] = [];
+  /** The keys that were asked to live on, a list for each time. */
+  readonly renewals: string[][] = [];
   connectAttempts = 0;
   pings = 0;
   reads = 0;
   isConnected = false;
   isClosed = false;
-  serverId: string | undefined;
+  connections = 0;
   onConnectionLost: (() => void) | undefined;
   #fault: Fault = { kind: "none" };
   #hold: Promise<void> | undefined;
@@ -42,10 +54,9 @@ export class FakeGateway implements RedisGateway {
     return this.#fail({ kind: "none" });
   }
 
-  /** Cuts the connection as a dying server does, and comes back empty under another id. */
+  /** Cuts the connection as a dying server does, and comes back empty. */
   restartEmpty(): void {
-    this.store.clear();
-    this.serverId = undefined;
+    this.model.flushAll();
     this.isConnected = false;
     this.onConnectionLost?.();
   }
@@ -66,23 +77,38 @@ export class FakeGateway implements RedisGateway {
     await this.#misbehave();
     if (this.isConnected) return;
     this.isConnected = true;
-    this.serverId ??= `server ${this.connectAttempts}`;
+    this.connections++;
   }
 
-  async write(batch: readonly WireWrite[]): Promise<WireRefusal[]> {
+  async write(batch: readonly WireWrite[]): Promise<WireOutcome[]> {
     this.batches.push([...batch]);
     await this.#misbehave();
     await this.#hold;
     const fault = this.#fault;
-    if (fault.kind === "refusing") return batch.map(() => new RefusedError(fault.reply));
-    for (const write of batch) this.#apply(write);
-    return batch.map(() => undefined);
+    if (fault.kind === "refusing") return batch.map(() => ({ kind: "failed", error: new RefusedError(fault.reply) }));
+    return batch.map((write) => this.model.put(write));
   }
 
-  async read(redisKey: string): Promise<string | undefined> {
+  async read(redisKey: string): Promise<StoredValue> {
     this.reads++;
     await this.#misbehave();
-    return this.store.get(redisKey);
+    return this.model.read(redisKey);
+  }
+
+  async renew(records: readonly { redisKey: string; ttlSeconds: number }[]): Promise<StoredState[]> {
+    this.renewals.push(records.map(({ redisKey }) => redisKey));
+    await this.#misbehave();
+    return records.map(({ redisKey }) => this.model.state(redisKey));
+  }
+
+  async listKept(redisKey: string): Promise<KeptValue[]> {
+    await this.#misbehave();
+    return this.model.listKept(redisKey);
+  }
+
+  async readKept(redisKey: string, version: string): Promise<string | undefined> {
+    await this.#misbehave();
+    return this.model.kept.get(redisKey)?.get(version);
   }
 
   async ping(): Promise<void> {
@@ -103,10 +129,5 @@ export class FakeGateway implements RedisGateway {
   async #misbehave(): Promise<void> {
     if (this.#fault.kind === "silent") await new Promise(() => {});
     if (this.#fault.kind === "down") throw new ConnectionLostError("Nobody listens.");
-  }
-
-  #apply(write: WireWrite): void {
-    if (write.kind === "delete") this.store.delete(write.redisKey);
-    else if (!write.isOnlyIfAbsent || !this.store.has(write.redisKey)) this.store.set(write.redisKey, write.value);
   }
 }

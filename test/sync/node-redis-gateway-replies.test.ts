@@ -9,7 +9,14 @@ import { RedisServer } from "../support/redis-server.js";
 
 const CANARY = "sk-canary-in-plain-text";
 const PATIENT = { connectMs: 60_000, commandMs: 60_000, perMebibyteMs: 60_000 };
-const WRITE: WireWrite = { kind: "set", redisKey: "a", value: CANARY, ttlSeconds: 100, isOnlyIfAbsent: false };
+const WRITE: WireWrite = {
+  redisKey: "a",
+  value: CANARY,
+  ttlSeconds: 100,
+  version: "1700000000000-0000-me",
+  seen: undefined,
+  keepsPrevious: false,
+};
 
 function addressOf(port: number): RedisAddress {
   return { host: "127.0.0.1", port, username: undefined, password: undefined, database: 0, tls: undefined };
@@ -34,6 +41,10 @@ class StoppedClock implements Clock {
     return 0;
   }
 
+  wallNow(): number {
+    return 0;
+  }
+
   setTimeout(callback: () => void, delayMs: number): object {
     const timer = {};
     this.#deadlines.set(timer, { callback, delayMs });
@@ -53,6 +64,7 @@ class StoppedClock implements Clock {
 class ScriptedServer {
   /** The reply to a command, by its name; `+OK` unless something else is set. */
   readonly replies = new Map<string, string>();
+  readonly received: string[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -83,6 +95,7 @@ class ScriptedServer {
   /** The requests are small and arrive whole: a command is `*<parts>`, and its name the first part. */
   #answer(socket: Socket, requests: string): void {
     for (const [, name] of requests.matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g)) {
+      this.received.push(name!.toUpperCase());
       socket.write(`${this.replies.get(name!.toUpperCase()) ?? "+OK"}\r\n`);
     }
   }
@@ -93,7 +106,6 @@ describe("the gateway on node-redis, facing what a server says seldom", () => {
   let gateway: NodeRedisGateway;
   beforeEach(async () => {
     scripted = await ScriptedServer.start();
-    scripted.replies.set("INFO", "$12\r\nrun_id:abc12");
     gateway = new NodeRedisGateway(addressOf(scripted.port), PATIENT);
   });
   afterEach(async () => {
@@ -101,43 +113,66 @@ describe("the gateway on node-redis, facing what a server says seldom", () => {
     await scripted.stop();
   });
 
-  it("knows no server before the first connection", async () => {
-    expect([gateway.serverId, gateway.isConnected]).to.deep.equal([undefined, false]);
+  it("counts its connections", async () => {
+    expect([gateway.connections, gateway.isConnected]).to.deep.equal([0, false]);
     await gateway.connect();
-    expect([gateway.serverId, gateway.isConnected]).to.deep.equal(["abc12", true]);
+    await gateway.connect();
+    expect([gateway.connections, gateway.isConnected]).to.deep.equal([1, true]);
+  });
+
+  it("sends the script's text to a server that has forgotten it, and its name to one that has not", async () => {
+    await gateway.write([WRITE]);
+    await gateway.write([WRITE]);
+    scripted.replies.set("EVALSHA", "-NOSCRIPT No matching script.");
+    expect(await gateway.write([WRITE])).to.deep.equal([{ kind: "applied" }]);
+    expect(scripted.received.filter((name) => name.startsWith("EVAL"))).to.deep.equal([
+      "EVAL",
+      "EVALSHA",
+      "EVALSHA",
+      "EVAL",
+    ]);
+  });
+
+  it("connects anew after READONLY: the primary may be another one now", async () => {
+    scripted.replies.set("EVAL", "-READONLY You can't write against a read only replica.");
+    expect((await gateway.write([WRITE]))[0]).to.have.nested.property("error.reply", "READONLY");
+    expect(gateway.isConnected).to.equal(false);
   });
 
   for (const reply of ["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY"]) {
     it(`takes ${reply} for a server that is not there yet, and connects anew the next time`, async () => {
       await gateway.connect();
-      scripted.replies.set("SET", `-${reply} not now`);
+      scripted.replies.set("EVAL", `-${reply} not now`);
       const error = await failureOf(gateway.write([WRITE]));
       expect(error).to.include({ code: "CONNECTION_LOST", message: `Redis is not ready: ${reply}.` });
       expect(gateway.isConnected).to.equal(false);
-      scripted.replies.delete("SET");
-      expect(await gateway.write([WRITE])).to.deep.equal([undefined]);
+      scripted.replies.delete("EVAL");
+      expect(await gateway.write([WRITE])).to.deep.equal([{ kind: "applied" }]);
     });
   }
 
-  for (const reply of ["READONLY", "MISCONF", "NOREPLICAS", "ERR", "WRONGTYPE"]) {
+  for (const reply of ["MISCONF", "NOREPLICAS", "ERR", "WRONGTYPE"]) {
     it(`takes ${reply} for a refusal, and keeps the connection`, async () => {
-      scripted.replies.set("SET", `-${reply} no`).set("GET", `-${reply} no`);
-      expect((await gateway.write([WRITE]))[0]).to.include({ code: "REFUSED", reply });
+      scripted.replies.set("EVAL", `-${reply} no`).set("MGET", `-${reply} no`);
+      expect((await gateway.write([WRITE]))[0])
+        .to.deep.include({ kind: "failed" })
+        .and.to.have.nested.property("error.reply", reply);
       expect(await failureOf(gateway.read("a"))).to.include({ code: "REFUSED", reply });
       expect(gateway.isConnected).to.equal(true);
     });
   }
 
   it("keeps to itself what an error reply quotes", async () => {
-    for (const name of ["SET", "GET", "PING"]) scripted.replies.set(name, `-ERR unknown command with '${CANARY}'`);
+    for (const name of ["EVAL", "EVALSHA", "MGET", "PING"])
+      scripted.replies.set(name, `-ERR unknown command with '${CANARY}'`);
     const errors = [
-      (await gateway.write([WRITE]))[0],
+      ((await gateway.write([WRITE]))[0] as { error?: Error }).error,
       await failureOf(gateway.read("a")),
       await failureOf(gateway.ping()),
     ];
     gateway.close();
     gateway = new NodeRedisGateway(addressOf(scripted.port), PATIENT);
-    scripted.replies.set("INFO", `-LOADING ${CANARY}`);
+    scripted.replies.set("CLIENT", `-LOADING ${CANARY}`);
     errors.push(await failureOf(gateway.connect()));
     for (const error of errors) {
       expect(error).to.have.property("code");

@@ -7,7 +7,7 @@ import { FixedKeyRing, parseKeys } from "#dist/sync/key-ring.js";
 import { KeySpace } from "#dist/sync/keys.js";
 import type { MirrorEvents } from "#dist/sync/mirror-events.js";
 import { Catalogue } from "#dist/sync/records.js";
-import type { WireRefusal, WireWrite } from "#dist/sync/redis-gateway.js";
+import type { WireOutcome, WireWrite } from "#dist/sync/redis-gateway.js";
 import { RedisSyncService, type RedisSyncServiceOptions } from "#dist/sync/redis-sync-service.js";
 import { FakeGateway } from "../support/fake-gateway.js";
 import { KEY } from "../support/mirrors.js";
@@ -22,9 +22,11 @@ const HISTORY_KEY = "roo:alice:taskHistory";
 class PartlyRefusingGateway extends FakeGateway {
   readonly refused = new Set<string>();
 
-  override async write(batch: readonly WireWrite[]): Promise<WireRefusal[]> {
-    const refusals = await super.write(batch.filter(({ redisKey }) => !this.refused.has(redisKey)));
-    return batch.map(({ redisKey }) => (this.refused.has(redisKey) ? new RefusedError("NOPERM") : refusals.shift()));
+  override async write(batch: readonly WireWrite[]): Promise<WireOutcome[]> {
+    const outcomes = await super.write(batch.filter(({ redisKey }) => !this.refused.has(redisKey)));
+    return batch.map(({ redisKey }) =>
+      this.refused.has(redisKey) ? { kind: "failed", error: new RefusedError("NOPERM") } : outcomes.shift()!,
+    );
   }
 }
 
@@ -177,18 +179,16 @@ describe("RedisSyncService, as seen from outside", () => {
   });
 
   describe("what a restarted server is given back", () => {
-    it("does not overwrite, keeps its time to live, and comes in the batch of the next save", async () => {
+    it("keeps its version and its time to live, and goes out right after the batch of the next save", async () => {
       service = make({ timings: { ttlSeconds: 77 } });
       service.set(INSTRUCTIONS, "before");
       await timers.tickAsync(100);
       service.set(HISTORY, []);
       gateway.restartEmpty();
       await timers.tickAsync(100);
-      const value = { kind: "set", ttlSeconds: 77 };
-      expect(gateway.batches.at(-1)).to.deep.equal([
-        { ...value, redisKey: HISTORY_KEY, value: "[]", isOnlyIfAbsent: false },
-        { ...value, bytes: 8, redisKey: INSTRUCTIONS_KEY, value: '"before"', isOnlyIfAbsent: true },
-      ]);
+      const [before, save, healing] = gateway.batches.map(([write]) => write!);
+      expect(save).to.include({ redisKey: HISTORY_KEY, value: "[]", ttlSeconds: 77, keepsPrevious: true });
+      expect(healing).to.deep.equal({ ...before, seen: before!.version });
     });
 
     it("is of a secret the ciphertext, as it was there", async () => {

@@ -16,6 +16,9 @@ const INSTRUCTIONS_KEY = "roo:alice:customInstructions";
 const CANARY = "sk-canary-in-plain-text";
 const EVENTS = ["status", "flushed", "failed", "dropped", "restored", "unreadable", "remoteChange"] as const;
 
+/** A version of another instance, so much later than now. */
+const versionIn = (ms: number) => `${Date.now() + ms}-0000-another`;
+
 describe("RedisSyncService", () => {
   let timers: sinon.SinonFakeTimers;
   let gateway: FakeGateway;
@@ -57,13 +60,15 @@ describe("RedisSyncService", () => {
       expect(gateway.batches).to.have.lengthOf(0);
       await timers.tickAsync(1);
       expect(gateway.batches.map((batch) => batch.length)).to.deep.equal([2]);
-      expect(gateway.batches[0]![0]).to.deep.equal({
-        kind: "set",
+      const { version, ...write } = gateway.batches[0]![0]!;
+      expect(write).to.deep.equal({
         redisKey: INSTRUCTIONS_KEY,
         value: '"value"',
         ttlSeconds: 604_800,
-        isOnlyIfAbsent: false,
+        seen: undefined,
+        keepsPrevious: false,
       });
+      expect(version).to.match(/^\d{13}-0000-[0-9a-z]+$/);
     });
 
     it("cannot be starved by steady saves, and keeps only the newest of a key", async () => {
@@ -109,9 +114,9 @@ describe("RedisSyncService", () => {
       service.delete(HISTORY);
       await timers.tickAsync(100);
       expect(gateway.store.size).to.equal(0);
-      expect(gateway.batches[0]).to.deep.equal([
-        { kind: "delete", redisKey: INSTRUCTIONS_KEY },
-        { kind: "delete", redisKey: "roo:alice:taskHistory" },
+      expect(gateway.batches[0]!.map(({ redisKey, value }) => [redisKey, value])).to.deep.equal([
+        [INSTRUCTIONS_KEY, undefined],
+        ["roo:alice:taskHistory", undefined],
       ]);
     });
 
@@ -242,7 +247,6 @@ describe("RedisSyncService", () => {
       gateway.heal();
       await timers.tickAsync(5_000);
       expect(service.status.state).to.equal("connected");
-      expect(timers.countTimers()).to.equal(0);
     });
 
     it("goes on being tried when a pause that was over brought nothing", async () => {
@@ -314,9 +318,10 @@ describe("RedisSyncService", () => {
       await timers.tickAsync(100);
     });
 
-    it("is given back what it had, without a save, and without overwriting", async () => {
+    it("is given back what it had, without a save, and without overwriting what is newer", async () => {
       gateway.restartEmpty();
-      gateway.store.set("roo:alice:taskHistory", '["of another"]');
+      const later = { redisKey: "roo:alice:taskHistory", value: '["of another"]', version: versionIn(60_000) };
+      gateway.model.put({ ...later, ttlSeconds: 9, seen: undefined, keepsPrevious: false });
       await timers.tickAsync(100);
       expect(storedInstructions()).to.equal('"before"');
       expect(gateway.store.get("roo:alice:taskHistory")).to.equal('["of another"]');
@@ -345,7 +350,7 @@ describe("RedisSyncService", () => {
       gateway.onConnectionLost?.();
       await timers.tickAsync(100);
       expect(gateway.batches).to.have.lengthOf(1);
-      expect(gateway.pings).to.equal(1);
+      expect(gateway.renewals).to.deep.equal([[INSTRUCTIONS_KEY, "roo:alice:taskHistory"]]);
     });
   });
 

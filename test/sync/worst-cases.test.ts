@@ -44,9 +44,9 @@ describe("RedisSyncService and its parts", () => {
     const service = make();
     const write = gateway.write.bind(gateway);
     sinon.stub(gateway, "write").callsFake(async (batch) => {
-      const refusals = await write(batch);
+      const outcomes = await write(batch);
       return batch.map(({ redisKey }, index) =>
-        redisKey === INSTRUCTIONS_KEY ? new RefusedError("NOPERM") : refusals[index],
+        redisKey === INSTRUCTIONS_KEY ? { kind: "failed", error: new RefusedError("NOPERM") } : outcomes[index]!,
       );
     });
     service.set(INSTRUCTIONS, "refused");

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { setTimeout as pause } from "node:timers/promises";
 import { Catalogue, Codec, FixedKeyRing, KeySpace, parseKeys, type Settings } from "../../index.js";
+import { bookkeepingKey } from "../../sync/keys.js";
 import { newestFirst } from "../../sync/snapshot.js";
 import type { LocalState } from "./session.js";
 
@@ -54,7 +55,8 @@ export class RedisView {
   /** Removes what this user has there. */
   async clear(): Promise<void> {
     const client = await this.#connected();
-    await client.del(RECORDS.map((record) => this.#keyOf(record)));
+    const keys = RECORDS.map((record) => this.#keyOf(record));
+    await client.del(keys.flatMap((key) => [key, bookkeepingKey(key, "version"), bookkeepingKey(key, "kept")]));
   }
 
   close(): void {

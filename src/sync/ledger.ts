@@ -1,0 +1,150 @@
+import { createHash } from "node:crypto";
+import type { Memento } from "./memento.js";
+import { parseVersion, type Version } from "./version.js";
+
+/** What this instance knows of one record in the mirror. */
+export interface LedgerEntry {
+  /** The newest version that it has seen: written itself, or read. */
+  readonly version: Version;
+  /** Of the value at that version; `undefined` for secrets, of which not even that leaves the process. */
+  readonly digest?: string;
+  /** A save that emptied or deleted the record, as JSON; until a later version is seen, what it emptied stays gone. */
+  readonly cleared?: { readonly version: Version; readonly text: string | null };
+}
+
+/** What lies in the memento. Read with suspicion: it is a file that anything may have happened to. */
+interface Page {
+  readonly store: string;
+  readonly latest: Version;
+  readonly records: [redisKey: string, entry: LedgerEntry][];
+  readonly owners: [record: string, redisKey: string][];
+}
+
+const MEMENTO_KEY = "redisMirrored.versions";
+
+/** In memory, and beside the local store. */
+const MAX_ENTRIES = 10_000;
+const MAX_KEPT_ENTRIES = 1_000;
+
+/** Which versions this instance has seen, across restarts where there is a memento. */
+export class Ledger {
+  readonly #memento: Memento;
+  readonly #entries: Map<string, LedgerEntry>;
+  readonly #owners: Map<string, string>;
+  /** Names the local store in the versions of what is saved from it. */
+  readonly store: string;
+  /** The latest version that was given or seen before. */
+  readonly latest: Version | undefined;
+  #isChanged = false;
+
+  /** @param randomId Makes the name of a store that has none yet. */
+  constructor(memento: Memento, randomId: () => string) {
+    this.#memento = memento;
+    const page = readPage(memento);
+    this.store = page?.store ?? randomId();
+    this.latest = page?.latest;
+    this.#entries = new Map(page?.records);
+    this.#owners = new Map(page?.owners);
+  }
+
+  get isChanged(): boolean {
+    return this.#isChanged;
+  }
+
+  get(redisKey: string): LedgerEntry | undefined {
+    return this.#entries.get(redisKey);
+  }
+
+  /** The records of one user that were seen at some time. */
+  keysOf(isWanted: (redisKey: string) => boolean): string[] {
+    return [...this.#entries.keys()].filter(isWanted);
+  }
+
+  saw(redisKey: string, version: Version, text: string | undefined): void {
+    const cleared = this.#entries.get(redisKey)?.cleared;
+    const isStillCleared = cleared !== undefined && version <= cleared.version;
+    this.#put(redisKey, {
+      version,
+      ...(text !== undefined && { digest: digestOf(text) }),
+      ...(isStillCleared && { cleared }),
+    });
+  }
+
+  /** A save that emptied or deleted the record was made, and may not have arrived yet. */
+  cleared(redisKey: string, version: Version, text: string | undefined): void {
+    this.#put(redisKey, {
+      ...(this.#entries.get(redisKey) ?? { version: "" }),
+      cleared: { version, text: text ?? null },
+    });
+  }
+
+  /** Puts back what was known before. */
+  restore(redisKey: string, entry: LedgerEntry | undefined): void {
+    if (entry !== undefined) this.#put(redisKey, entry);
+    else this.#isChanged = this.#entries.delete(redisKey) || this.#isChanged;
+  }
+
+  /** Whose the local store's copy of a record is: the last under whose name it was saved here. */
+  ownerOf(record: string): string | undefined {
+    return this.#owners.get(record);
+  }
+
+  own(record: string, redisKey: string): void {
+    if (this.#owners.get(record) === redisKey) return;
+    this.#owners.set(record, redisKey);
+    this.#isChanged = true;
+  }
+
+  /** Writes it down. Does not reject: a memento that fails costs a few kept values, not a save. */
+  async save(latest: Version): Promise<void> {
+    this.#isChanged = false;
+    const page: Page = {
+      store: this.store,
+      latest,
+      records: [...this.#entries].slice(-MAX_KEPT_ENTRIES),
+      owners: [...this.#owners],
+    };
+    try {
+      await this.#memento.update(MEMENTO_KEY, page);
+    } catch {
+      this.#isChanged = true;
+    }
+  }
+
+  #put(redisKey: string, entry: LedgerEntry): void {
+    this.#entries.delete(redisKey);
+    this.#entries.set(redisKey, entry);
+    if (this.#entries.size > MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value!);
+    this.#isChanged = true;
+  }
+}
+
+export function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("base64url").slice(0, 16);
+}
+
+function readPage(memento: Memento): Page | undefined {
+  try {
+    const page = memento.get(MEMENTO_KEY) as Partial<Page> | undefined;
+    if (typeof page?.store !== "string" || !/^[0-9a-z]+$/.test(page.store)) return undefined;
+    return {
+      store: page.store,
+      latest: typeof page.latest === "string" ? page.latest : "",
+      records: pairsOf(page.records).filter((pair): pair is Page["records"][number] => isEntry(pair[1])),
+      owners: pairsOf(page.owners).filter((pair): pair is [string, string] => typeof pair[1] === "string"),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function pairsOf(value: unknown): [string, unknown][] {
+  const isPair = (pair: unknown): pair is [string, unknown] => Array.isArray(pair) && typeof pair[0] === "string";
+  return Array.isArray(value) ? value.filter(isPair) : [];
+}
+
+function isEntry(value: unknown): value is LedgerEntry {
+  const entry = value as Partial<LedgerEntry> | null;
+  if (typeof entry?.version !== "string" || !["string", "undefined"].includes(typeof entry.digest)) return false;
+  return entry.cleared === undefined || parseVersion(entry.cleared?.version) !== undefined;
+}

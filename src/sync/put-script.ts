@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+
+/** How many overwritten values of a record are kept. Beyond it, of the two saved closest together the earlier one goes. */
+export const MAX_KEPT = 16;
+
+/**
+ * Applies one write, atomically and idempotently, in whatever order writes arrive. Values are opaque to it.
+ *
+ * KEYS: value, version, kept. ARGV: version, seen, horizon (13 digits), ttl in seconds, keeps previous (0 or 1), and the
+ * value unless it is a deletion. Answers `OK`, or the version that supersedes this one.
+ *
+ * Its first write is one that a server without memory refuses, so it is applied whole or not at all.
+ */
+export const PUT_SCRIPT = `
+local value, ttl = ARGV[6], ARGV[4]
+
+local function stored(key)
+  local reply = redis.pcall('GET', key)
+  return type(reply) == 'string' and reply or nil
+end
+
+local function keep(version, body)
+  local reply = redis.pcall('HSET', KEYS[3], version, body)
+  if type(reply) == 'table' and reply.err then
+    if not string.find(reply.err, 'WRONGTYPE', 1, true) then return reply end
+    redis.call('DEL', KEYS[3])
+    redis.call('HSET', KEYS[3], version, body)
+  end
+  redis.call('EXPIRE', KEYS[3], ttl)
+  if redis.call('HLEN', KEYS[3]) > ${MAX_KEPT} then
+    local versions = redis.call('HKEYS', KEYS[3])
+    table.sort(versions)
+    local closest, smallest = 2, math.huge
+    for i = 2, #versions - 1 do
+      local gap = tonumber(string.sub(versions[i + 1], 1, 13)) - tonumber(string.sub(versions[i], 1, 13))
+      if gap < smallest then closest, smallest = i, gap end
+    end
+    redis.call('HDEL', KEYS[3], versions[closest])
+  end
+end
+
+local form = '^(' .. string.rep('%d', 13) .. ')%-%w%w%w%w%-(%w+)'
+local there = stored(KEYS[2])
+local time, writer = string.match(there or '', form)
+local current = time and string.match(there, '^%S+')
+local mine = select(2, string.match(ARGV[1], form))
+
+if current and current > ARGV[1] and time <= ARGV[3] then
+  if value and writer ~= mine then
+    local failure = keep(ARGV[1], value)
+    if failure then return failure end
+  end
+  return current
+end
+
+if current ~= ARGV[1] then
+  local isSeen = current and (writer == mine or current <= ARGV[2])
+  if not isSeen or ARGV[5] == '1' then
+    local previous = stored(KEYS[1])
+    local isWorthIt = previous and previous ~= value and #previous > 2 and previous ~= 'null'
+    if isWorthIt then
+      local failure = keep(current or '0000000000000-0000-unknown', previous)
+      if failure then return failure end
+    end
+  end
+end
+
+if value then
+  redis.call('SET', KEYS[1], value, 'EX', ttl)
+  redis.call('SET', KEYS[2], ARGV[1], 'EX', ttl)
+else
+  redis.call('SET', KEYS[2], ARGV[1] .. ' deleted', 'EX', ttl)
+  redis.call('DEL', KEYS[1])
+end
+return 'OK'
+`.trim();
+
+/** By which `EVALSHA` calls it. */
+export const PUT_SCRIPT_SHA = createHash("sha1").update(PUT_SCRIPT).digest("hex");
