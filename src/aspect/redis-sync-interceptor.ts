@@ -217,19 +217,14 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     const { value } = found;
     // The host has saved in the meantime, or somebody else has signed in: what was asked for is out of date.
     if (restore.isOvertaken || (advice.userId === undefined && this.#user.current !== id.userId)) return undefined;
-    // Before, because adopting saves it, and that must not count as overwriting what nobody here has seen.
-    const unsee = this.#service.saw(id, found);
-    try {
-      await withDeadline(Promise.resolve(adopt(value)), {
+    await this.#service.adopt(id, found, () =>
+      withDeadline(Promise.resolve(adopt(value)), {
         deadlineMs: ADOPT_DEADLINE_MS,
         onExpired: () => new Error("adopt did not settle"),
         clock: systemClock,
         isHoldingProcess: true,
-      });
-    } catch (error) {
-      unsee();
-      throw error;
-    }
+      }),
+    );
     this.#service.emit("restored", id);
     return { value };
   }

@@ -4,8 +4,10 @@ import { parseVersion, type Version } from "./version.js";
 
 /** What this instance knows of one record in the mirror. */
 export interface LedgerEntry {
-  /** The newest version that it has seen: written itself, or read. */
+  /** The newest version that it has seen: written itself, or read. Empty: none yet. */
   readonly version: Version;
+  /** Its first save of the record, while no save has arrived. */
+  readonly firstSave?: Version;
   /** Of the value at that version; `undefined` for secrets, of which not even that leaves the process. */
   readonly digest?: string;
   /** A save that emptied or deleted the record, as JSON; until a later version is seen, what it emptied stays gone. */
@@ -70,6 +72,13 @@ export class Ledger {
     });
   }
 
+  /** A save of a record that the mirror is not known to have; the answer is whether that was news. */
+  saved(redisKey: string, version: Version): boolean {
+    if (this.#entries.has(redisKey)) return false;
+    this.#put(redisKey, { version: "", firstSave: version });
+    return true;
+  }
+
   /** A save that emptied or deleted the record was made, and may not have arrived yet. */
   cleared(redisKey: string, version: Version, text: string | undefined): void {
     this.#put(redisKey, {
@@ -89,10 +98,12 @@ export class Ledger {
     return this.#owners.get(record);
   }
 
-  own(record: string, redisKey: string): void {
-    if (this.#owners.get(record) === redisKey) return;
+  /** The answer is whether that was news. */
+  own(record: string, redisKey: string): boolean {
+    if (this.#owners.get(record) === redisKey) return false;
     this.#owners.set(record, redisKey);
     this.#isChanged = true;
+    return true;
   }
 
   /** Writes it down. Does not reject: a memento that fails costs a few kept values, not a save. */
@@ -146,5 +157,6 @@ function pairsOf(value: unknown): [string, unknown][] {
 function isEntry(value: unknown): value is LedgerEntry {
   const entry = value as Partial<LedgerEntry> | null;
   if (typeof entry?.version !== "string" || !["string", "undefined"].includes(typeof entry.digest)) return false;
+  if (entry.firstSave !== undefined && parseVersion(entry.firstSave) === undefined) return false;
   return entry.cleared === undefined || parseVersion(entry.cleared?.version) !== undefined;
 }

@@ -129,6 +129,8 @@ export interface FoundValue {
   readonly value: unknown;
   /** `undefined`: a save of this process that is still on its way. */
   readonly version: Version | undefined;
+  /** As it lies in Redis. */
+  readonly stored: string | undefined;
 }
 
 /** One of the versions of a record that Redis holds. */
@@ -191,6 +193,8 @@ export class RedisSyncService {
   #leaseTimer: Timer | undefined;
   #ledgerTimer: Timer | undefined;
   #sequence = 0;
+  /** What is being restored into the local store, as JSON: the host will save it. */
+  readonly #adopting = new Map<string, string>();
   #closing: Promise<FlushResult> | undefined;
   #isClosed = false;
 
@@ -218,7 +222,9 @@ export class RedisSyncService {
     // Two processes that share a store must not give one version to two saves.
     this.#writer = `${this.#ledger.store}${randomId()}`;
     this.#versions = new VersionClock(() => clock.wallNow());
-    this.#versions.observe(this.#ledger.latest);
+    this.#versions.startAfter(this.#ledger.latest, LEDGER_DELAY_MS);
+    // Its name at once: a crash must not make a stranger of what was saved before.
+    if (this.#ledger.latest === undefined) this.#saveLedger();
     this.#uncompared = new WriteBuffer(limits);
     this.#pending = new WriteBuffer(limits);
     this.#arrived = new WriteBuffer(limits);
@@ -291,9 +297,12 @@ export class RedisSyncService {
   submit(write: PreparedWrite): void {
     if (this.#closing !== undefined) return this.#drop(write, "closed", "the mirror was closed before");
     this.#counts.saves++;
-    this.#ledger.own(write.record.name, write.redisKey);
+    const adopted = this.#adopting.get(write.redisKey);
+    this.#adopting.delete(write.redisKey);
+    // What was restored is in the mirror already, and older than what anybody saves now.
+    if (adopted !== undefined && adopted === write.text && this.#unsent(write.redisKey) === undefined) return;
     const pending = this.#toPending(write, this.#versions.tick());
-    if (pending.keepsPrevious) this.#noteCleared(pending);
+    this.#noteDown(pending);
     this.#enqueue(pending);
     // After a failure a retry is set for later, or a look whether the connection is back is under way; a steady writer
     // must bring neither forward.
@@ -319,10 +328,16 @@ export class RedisSyncService {
     for (const evicted of this.#pending.put(write)) this.#giveUp(evicted, evicted === write ? "too-large" : "overflow");
   }
 
-  /** Written down at once: a clear that a crash keeps from arriving must not be undone by the next start. */
-  #noteCleared({ redisKey, stamp, text }: PendingWrite): void {
-    this.#ledger.cleared(redisKey, formatVersion(stamp, this.#writer), text);
-    this.#saveLedger();
+  /**
+   * The first save of a record, of another user, and each that empties it, are written down at once: a crash that keeps them from
+   * arriving must not leave in doubt how old they are, nor have the next start undo what was emptied.
+   */
+  #noteDown({ redisKey, record, stamp, text, keepsPrevious }: PendingWrite): void {
+    const version = formatVersion(stamp, this.#writer);
+    const isOwnerNews = this.#ledger.own(record.name, redisKey);
+    const isNews = this.#ledger.saved(redisKey, version) || isOwnerNews;
+    if (keepsPrevious) this.#ledger.cleared(redisKey, version, text);
+    if (isNews || keepsPrevious) this.#saveLedger();
   }
 
   // ── Pending becomes a batch ──────────────────────────────────────────────────────────────────────────────────────
@@ -446,7 +461,7 @@ export class RedisSyncService {
       value: text === undefined ? undefined : await this.#encodeText(record, redisKey, text),
       ttlSeconds: this.#ttlSecondsOf(record),
       version: formatVersion(stamp, this.#writer),
-      seen: this.#ledger.get(redisKey)?.version,
+      seen: this.#ledger.get(redisKey)?.version || undefined,
       keepsPrevious,
     };
   }
@@ -499,6 +514,8 @@ export class RedisSyncService {
           this.#versions.observe(outcome.by);
           // A late echo: this process has since saved something newer.
           if (parseVersion(outcome.by)?.writer === this.#writer) this.#settleAwaited(write);
+          // The same local store before a restart, by a clock that ran ahead: what it holds now is newer.
+          else if (this.#isOfThisStore(outcome.by)) failed.push(this.#stampAnew(write));
           else this.#superseded(write);
           break;
         case "failed":
@@ -511,6 +528,16 @@ export class RedisSyncService {
     this.#counts.sentBytes += bytes;
     if (keys > 0) this.#events.emit("flushed", { keys, bytes });
     return refusal;
+  }
+
+  #isOfThisStore(version: Version | undefined): boolean {
+    return parseVersion(version)?.writer.startsWith(this.#ledger.store) ?? false;
+  }
+
+  #stampAnew(write: PendingWrite): PendingWrite {
+    const restamped = { ...write, stamp: this.#versions.tick() };
+    if (write.keepsPrevious) this.#noteDown(restamped);
+    return restamped;
   }
 
   #superseded(write: PendingWrite): void {
@@ -716,7 +743,7 @@ export class RedisSyncService {
     const { version, value } = stored;
     const entry = this.#ledger.get(redisKey);
     this.#versions.observe(version);
-    if (local.text === undefined) return this.#repeatClear(local, version);
+    if (local.text === undefined) return this.#repeatClear(local, stored);
     if (text === UNREADABLE) return;
     if (text === local.text && version !== undefined) {
       this.#ledger.own(record.name, redisKey);
@@ -731,26 +758,32 @@ export class RedisSyncService {
       });
       return;
     }
-    const isKnown = version !== undefined && entry !== undefined && version <= entry.version;
-    const isOwn = parseVersion(version)?.writer.startsWith(this.#ledger.store) ?? false;
+    const isKnown = entry !== undefined && (version ?? "") <= entry.version;
+    const isOwn = this.#isOfThisStore(version);
     const isUnchanged = entry?.digest === digestOf(local.text);
     const seen = parseVersion(entry?.version);
+    const firstSave = parseVersion(entry?.firstSave);
     // Nothing there, and nobody has deleted it: as old as it was, so that whoever has a later one wins.
     if (version === undefined && value === undefined)
       return this.#enqueue(this.#toPending(local, isUnchanged && seen !== undefined ? seen : this.#versions.tick()));
     // What is there came from here, or was seen here: the local store has gone on since.
     if (isKnown || isOwn) return this.#enqueue(this.#toPending(local, this.#versions.tick()));
+    // None of this store's saves has arrived. The later of the two wins, and the other is kept.
+    if (firstSave !== undefined) return this.#enqueue(this.#toPending(local, firstSave));
     // Another instance has saved since. A change of which only this store knows is older: Redis keeps it beside.
     if (seen !== undefined && entry?.digest !== undefined && !isUnchanged)
       this.#enqueue(this.#toPending(local, nextStamp(seen)));
   }
 
   /** A clear that did not arrive before the process ended, unless somebody has saved the record after it. */
-  #repeatClear(local: PreparedWrite, version: Version | undefined): void {
+  #repeatClear(local: PreparedWrite, { version, value }: StoredValue): void {
     const cleared = this.#ledger.get(local.redisKey)?.cleared;
-    const stamp = parseVersion(cleared?.version);
-    if (cleared === undefined || stamp === undefined || (version ?? "") >= cleared.version) return;
-    if (version === undefined) return;
+    const isOwn = this.#isOfThisStore(version);
+    const stamp = isOwn ? this.#versions.tick() : parseVersion(cleared?.version);
+    if (cleared === undefined || stamp === undefined || version === cleared.version) return;
+    const isNothingThere = version === undefined && value === undefined;
+    const isLaterThere = (version ?? "") > cleared.version && !isOwn;
+    if (isNothingThere || isLaterThere) return;
     const text = cleared.text ?? undefined;
     this.#enqueue(this.#toPending({ ...local, text, bytes: text?.length ?? 0 }, stamp));
   }
@@ -855,7 +888,9 @@ export class RedisSyncService {
       const redisKey = this.#keySpace.keyOf({ userId, record: name });
       const unsent = this.#unsent(redisKey);
       if (unsent !== undefined)
-        return unsent.text === undefined ? undefined : { value: JSON.parse(unsent.text), version: undefined };
+        return unsent.text === undefined
+          ? undefined
+          : { value: JSON.parse(unsent.text), version: undefined, stored: undefined };
       return await withDeadline(this.#read(record, redisKey), {
         deadlineMs: this.#timings.readTimeoutMs,
         onExpired: () => new ConnectionLostError(`No answer within ${this.#timings.readTimeoutMs} ms.`),
@@ -873,21 +908,42 @@ export class RedisSyncService {
     }
   }
 
-  /** This instance knows the value from now on, and may overwrite it. The answer takes that back. */
-  saw(id: RecordId, { value, version }: FoundValue): () => void {
+  /** This instance knows the value from now on, and may overwrite it. */
+  saw(id: RecordId, { value, version }: FoundValue): void {
     const record = this.#catalogue.find(id.record);
-    if (version === undefined || record === undefined) return () => {};
-    const redisKey = this.#keySpace.keyOf(id);
-    const before = this.#ledger.get(redisKey);
-    this.#ledger.saw(redisKey, version, record.encrypted ? undefined : JSON.stringify(value));
+    if (version === undefined || record === undefined) return;
+    this.#ledger.saw(this.#keySpace.keyOf(id), version, record.encrypted ? undefined : JSON.stringify(value));
     this.#saveLedgerSoon();
-    return () => this.#ledger.restore(redisKey, before);
   }
 
-  /** Whether this store has emptied the record after `found` was saved: then it is to stay empty. */
-  isCleared(id: RecordId, { version }: FoundValue): boolean {
+  /** The local store takes over what was found; `adopt` saves it there. What that throws makes it unseen again. */
+  async adopt(id: RecordId, found: FoundValue, adopt: () => Promise<unknown>): Promise<void> {
+    const redisKey = this.#keySpace.keyOf(id);
+    const before = this.#ledger.get(redisKey);
+    const text = JSON.stringify(found.value);
+    // Before, because adopting saves it, and that is neither news nor overwrites what nobody here has seen.
+    this.saw(id, found);
+    this.#adopting.set(redisKey, text);
+    try {
+      await adopt();
+      this.#ledger.own(id.record, redisKey);
+    } catch (error) {
+      this.#ledger.restore(redisKey, before);
+      throw error;
+    } finally {
+      if (this.#adopting.get(redisKey) === text) this.#adopting.delete(redisKey);
+    }
+    const { stored, version } = found;
+    if (stored === undefined || version === undefined || this.#unsent(redisKey) !== undefined) return;
+    const ttlSeconds = this.#ttlSecondsOf(this.#catalogue.find(id.record));
+    this.#remember({ redisKey, value: stored, version, ttlSeconds, seen: version, keepsPrevious: false });
+  }
+
+  /** Whether this store has emptied the record after `found` was saved, or may have: then it is to stay empty. */
+  isCleared(id: RecordId, { version, stored }: FoundValue): boolean {
     const cleared = this.#ledger.get(this.#keySpace.keyOf(id))?.cleared;
-    return cleared !== undefined && version !== undefined && version <= cleared.version;
+    if (cleared === undefined || stored === undefined) return false;
+    return (version ?? "") <= cleared.version || this.#isOfThisStore(version);
   }
 
   async #read(record: RecordDefinition, redisKey: string): Promise<FoundValue | undefined> {
@@ -898,8 +954,8 @@ export class RedisSyncService {
     const { value, version } = await this.#gateway.read(redisKey);
     this.#versions.observe(version);
     if (this.#health.state === "connecting") this.#setHealth("connected");
-    // Later than that there is a foreign value, or one whose version was lost: seen as what it was before all versions.
-    return value === undefined ? undefined : { value: await this.#codec.decode(record, redisKey, value), version };
+    if (value === undefined) return undefined;
+    return { value: await this.#codec.decode(record, redisKey, value), version, stored: value };
   }
 
   /** This process's own save of a record that is still on its way to Redis. */

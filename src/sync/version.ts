@@ -47,6 +47,15 @@ export class VersionClock {
     return this.#last;
   }
 
+  /**
+   * For a process that follows another one: after all that it gave, of which the last `lagMs` were not written down, even
+   * if the wall clock has gone back since.
+   */
+  startAfter(version: Version | undefined, lagMs: number): void {
+    const last = parseVersion(version);
+    if (last !== undefined) this.observe(formatVersion({ ms: last.ms + lagMs, counter: 0 }, "before"));
+  }
+
   /** The latest stamp that was given or shown. */
   get latest(): Stamp {
     return this.#last;

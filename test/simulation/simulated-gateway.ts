@@ -1,0 +1,234 @@
+import { ConnectionLostError, RefusedError } from "#dist/sync/errors.js";
+import { bookkeepingKey } from "#dist/sync/keys.js";
+import type {
+  KeptValue,
+  RedisGateway,
+  StoredState,
+  StoredValue,
+  WireOutcome,
+  WireWrite,
+} from "#dist/sync/redis-gateway.js";
+import { ModelRedis } from "../support/model-redis.js";
+import type { VirtualTime } from "./virtual-time.js";
+
+export const FAULTS = [
+  "healthy",
+  /** Nobody listens. */
+  "refuses connections",
+  /** The connection ends in the middle: what was asked is done or not. */
+  "resets",
+  "is silent",
+  /** Does everything, some of it long after the one who asked has given up. */
+  "answers late",
+  /** Does everything, and every answer is lost. */
+  "loses replies",
+  "is out of memory",
+  "is read-only",
+  "has forgotten the script",
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+const DEADLINE_MS = 2_000;
+
+/** The server of a simulation, and how it misbehaves. */
+export class SimulatedRedis {
+  model: ModelRedis;
+  fault: Fault = "healthy";
+  readonly connections = new Set<SimulatedGateway>();
+  #backup: ModelRedis;
+  readonly time: VirtualTime;
+  /** A linear congruential generator: the same seed, the same history. */
+  #random: number;
+
+  constructor(time: VirtualTime, seed: number) {
+    this.time = time;
+    this.#random = seed >>> 0;
+    this.model = this.#emptyModel();
+    this.#backup = this.#emptyModel();
+  }
+
+  /** From 0 to 1. */
+  random(): number {
+    this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0;
+    return this.#random / 2 ** 32;
+  }
+
+  /** What a replica would have by now. */
+  backUp(): void {
+    this.#backup = this.#copy(this.model);
+  }
+
+  /** The replica takes over, without what came after the last backup. */
+  failOver(): void {
+    this.model = this.#copy(this.#backup);
+    this.cutConnections();
+  }
+
+  restartEmpty(): void {
+    this.model = this.#emptyModel();
+    this.cutConnections();
+  }
+
+  evict(redisKey: string, part: "value" | "version"): void {
+    if (part === "value") this.model.values.delete(redisKey);
+    else this.model.versions.delete(redisKey);
+  }
+
+  cutConnections(): void {
+    for (const gateway of this.connections) gateway.cut();
+  }
+
+  #emptyModel(): ModelRedis {
+    return new ModelRedis(() => 1_700_000_000_000 + this.time.nowMs);
+  }
+
+  #copy(model: ModelRedis): ModelRedis {
+    const copy = this.#emptyModel();
+    for (const [key, value] of model.values) copy.values.set(key, value);
+    for (const [key, version] of model.versions) copy.versions.set(key, version);
+    for (const [key, kept] of model.kept) copy.kept.set(key, new Map(kept));
+    return copy;
+  }
+}
+
+/** One process's connection to it. Every call settles within the deadlines that the real one has. */
+export class SimulatedGateway implements RedisGateway {
+  connections = 0;
+  isConnected = false;
+  isClosed = false;
+  onConnectionLost: (() => void) | undefined;
+  readonly #redis: SimulatedRedis;
+  #isDead = false;
+
+  constructor(redis: SimulatedRedis) {
+    this.#redis = redis;
+  }
+
+  /** The process is gone: it hears nothing any more and sends nothing. */
+  die(): void {
+    this.#isDead = true;
+    this.#drop();
+  }
+
+  connect(): Promise<void> {
+    if (this.isConnected) return Promise.resolve();
+    return this.#ask(() => {
+      this.isConnected = true;
+      this.connections++;
+      this.#redis.connections.add(this);
+    }, true);
+  }
+
+  async write(batch: readonly WireWrite[]): Promise<WireOutcome[]> {
+    await this.connect();
+    return this.#ask(() => {
+      const reply = this.#refusal();
+      if (reply === "READONLY") this.#drop();
+      return batch.map((write): WireOutcome => {
+        return reply === undefined ? this.#redis.model.put(write) : { kind: "failed", error: new RefusedError(reply) };
+      });
+    });
+  }
+
+  async read(redisKey: string): Promise<StoredValue> {
+    await this.connect();
+    return this.#ask(() => this.#redis.model.read(redisKey));
+  }
+
+  async renew(records: readonly { readonly redisKey: string }[]): Promise<StoredState[]> {
+    await this.connect();
+    return this.#ask(() => records.map(({ redisKey }) => this.#redis.model.state(redisKey)));
+  }
+
+  async listKept(redisKey: string): Promise<KeptValue[]> {
+    await this.connect();
+    return this.#ask(() => this.#redis.model.listKept(redisKey));
+  }
+
+  async readKept(redisKey: string, version: string): Promise<string | undefined> {
+    await this.connect();
+    return this.#ask(() => this.#redis.model.kept.get(redisKey)?.get(version));
+  }
+
+  async ping(): Promise<void> {
+    await this.connect();
+    return this.#ask(() => undefined);
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.#drop();
+  }
+
+  cut(): void {
+    if (!this.isConnected) return;
+    this.#drop();
+    this.onConnectionLost?.();
+  }
+
+  #drop(): void {
+    this.isConnected = false;
+    this.#redis.connections.delete(this);
+  }
+
+  #refusal(): string | undefined {
+    switch (this.#redis.fault) {
+      case "is out of memory":
+        return "OOM";
+      case "is read-only":
+        return "READONLY";
+      case "has forgotten the script":
+        return "NOSCRIPT";
+      default:
+        return undefined;
+    }
+  }
+
+  /** @param isLocal Whether nothing is done on the server, so nothing may be done late. */
+  #ask<T>(work: () => T, isLocal = false): Promise<T> {
+    const { time, fault } = this.#redis;
+    if (this.#isDead) return new Promise(() => {});
+    return new Promise((settleWith, rejectWith) => {
+      const resolve = (result: T) => this.#isDead || settleWith(result);
+      const reject = (error: Error) => this.#isDead || rejectWith(error);
+      let isAbandoned = false;
+      const lose = () => {
+        isAbandoned = true;
+        this.#drop();
+        reject(new ConnectionLostError("simulated"));
+      };
+      const answer = (delayMs: number) =>
+        time.after(delayMs, () => {
+          if (this.isClosed && isLocal) return lose();
+          if (isLocal && isAbandoned) return;
+          const result = work();
+          time.after(this.#redis.random() * 5, () => (this.isClosed ? lose() : resolve(result)));
+        });
+      if (this.isClosed) return lose();
+      switch (fault) {
+        case "refuses connections":
+          return void time.after(1, lose);
+        case "is silent":
+          return void time.after(DEADLINE_MS, lose);
+        case "resets":
+          if (this.#redis.random() < 0.5 && !isLocal) work();
+          return void time.after(this.#redis.random() * 50, lose);
+        case "loses replies":
+          if (isLocal) return void answer(1);
+          work();
+          return void time.after(DEADLINE_MS, lose);
+        case "answers late":
+          time.after(DEADLINE_MS, lose);
+          return void answer(this.#redis.random() * 4 * DEADLINE_MS);
+        default:
+          return void answer(this.#redis.random() * 20);
+      }
+    });
+  }
+}
+
+/** All that the mirror has of a record, for a message. */
+export function describeRecord(model: ModelRedis, redisKey: string): string {
+  const { value, version } = model.read(redisKey);
+  return `${value ?? "nothing"} at ${version ?? "no version"} (${bookkeepingKey(redisKey, "kept")}: ${model.listKept(redisKey).length})`;
+}
