@@ -48,12 +48,14 @@ export class VersionClock {
   }
 
   /**
-   * For a process that follows another one: after all that it gave, of which the last `lagMs` were not written down, even
-   * if the wall clock has gone back since.
+   * For a process that follows another one: after all that it gave. Where the wall clock has gone back since, that
+   * includes what was given in the last `lagMs` and not written down.
    */
   startAfter(version: Version | undefined, lagMs: number): void {
     const last = parseVersion(version);
-    if (last !== undefined) this.observe(formatVersion({ ms: last.ms + lagMs, counter: 0 }, "before"));
+    if (last === undefined) return;
+    const ms = last.ms > this.#wallNow() ? last.ms + lagMs : last.ms;
+    this.observe(formatVersion({ ...last, ms }, "before"));
   }
 
   /** The latest stamp that was given or shown. */

@@ -43,8 +43,7 @@ describe("what a process finds after others, or after a restart", () => {
 
   async function saved(service: RedisSyncService, value: unknown): Promise<void> {
     service.set(NOTE, value);
-    await service.flush();
-    await timers.tickAsync(2_500);
+    await timers.tickAsync(3_000);
   }
 
   const stored = () => gateway.store.get(NOTE_KEY);
@@ -117,6 +116,7 @@ describe("what a process finds after others, or after a restart", () => {
     const first = start();
     first.set(PROVIDER, { apiKey: "sk-canary" });
     await first.flush();
+    await timers.tickAsync(10);
     const fresh = start(new MemoryMemento());
     fresh.set(PROVIDER, { apiConfigs: {} });
     await fresh.flush();

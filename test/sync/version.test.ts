@@ -49,6 +49,9 @@ describe("versions", () => {
   it("begin after all that a process before gave, also after a clock that has gone back", () => {
     const clock = new VersionClock(() => 500);
     clock.startAfter("0000000001000-0003-before", 2_000);
-    expect(clock.tick()).to.deep.equal({ ms: 3_000, counter: 1 });
+    expect(clock.tick()).to.deep.equal({ ms: 3_000, counter: 4 });
+    const regular = new VersionClock(() => 1_000);
+    regular.startAfter("0000000001000-0003-before", 2_000);
+    expect(regular.tick()).to.deep.equal({ ms: 1_000, counter: 4 });
   });
 });
