@@ -13,6 +13,14 @@ const COMMANDS: Record<string, Command> = {
     summary: "Watch it work: a working session, mirrored to a Redis that is killed and comes back",
     run: async (args) => (await import("./tour.js")).tour(args),
   },
+  history: {
+    summary: "List the versions of a record that Redis holds",
+    run: async (args) => (await import("./versions.js")).history(args),
+  },
+  restore: {
+    summary: "Make an overwritten version the current one again",
+    run: async (args) => (await import("./versions.js")).restore(args),
+  },
 };
 
 const HELP = `redis-mirrored <command> [options]

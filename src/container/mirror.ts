@@ -132,6 +132,11 @@ export class Mirror implements Disposable, AsyncDisposable {
     return this.#activeService().restoreVersion(this.#identified(id), version);
   }
 
+  /** The value of a version, which changes nothing. Throws what `restore` does. */
+  async readVersion({ version, ...id }: { record: string; version: string; userId?: string }): Promise<unknown> {
+    return this.#activeService().readVersion(this.#identified(id), version);
+  }
+
   #activeService(): RedisSyncService {
     if (this.#binding.kind !== "active")
       throw new TypeError(`Expected an active mirror, got one that is ${this.#binding.kind}`);

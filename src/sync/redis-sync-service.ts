@@ -70,6 +70,9 @@ const KEY_DEADLINE_MS = 2_000;
 /** After so long an attempt is given up, whatever holds it: longer than all deadlines of a gateway together. */
 const ATTEMPT_LEASE_MS = 300_000;
 
+/** How long somebody who asks for the history is kept waiting: connecting and a large value. */
+const ANSWER_DEADLINE_MS = 10_000;
+
 /** How long what was learnt of versions may wait to be written down. */
 const LEDGER_DELAY_MS = 2_000;
 
@@ -705,8 +708,6 @@ export class RedisSyncService {
     const arrived = this.#arrived.get(redisKey);
     this.#versions.observe(version);
     if (arrived === undefined || this.#pending.get(redisKey) !== undefined) return [];
-    // Written by somebody who knows nothing of versions: left alone.
-    if (version === undefined && hasValue) return [];
     const isBehind = (version ?? "") < arrived.version;
     const isEvicted = version === arrived.version && arrived.value !== undefined && !hasValue;
     return isBehind || isEvicted ? [arrived] : [];
@@ -973,8 +974,8 @@ export class RedisSyncService {
   async history(id: RecordId): Promise<RecordVersion[]> {
     this.#expectRecord(id);
     const redisKey = this.#keySpace.keyOf(id);
-    const { value, version } = await this.#gateway.read(redisKey);
-    const kept = await this.#gateway.listKept(redisKey);
+    const { value, version } = await this.#awaited(this.#gateway.read(redisKey));
+    const kept = await this.#awaited(this.#gateway.listKept(redisKey));
     const current = version === undefined ? [] : [describeVersion(version, Buffer.byteLength(value ?? ""), true)];
     const others = kept.map(({ version: older, bytes }) => describeVersion(older, bytes, false));
     return [...current, ...others].sort((a, b) => (a.version < b.version ? 1 : -1));
@@ -984,11 +985,22 @@ export class RedisSyncService {
   async readVersion(id: RecordId, version: Version): Promise<unknown> {
     const record = this.#expectRecord(id);
     const redisKey = this.#keySpace.keyOf(id);
-    const current = await this.#gateway.read(redisKey);
-    const stored = current.version === version ? current.value : await this.#gateway.readKept(redisKey, version);
+    const current = await this.#awaited(this.#gateway.read(redisKey));
+    const stored =
+      current.version === version ? current.value : await this.#awaited(this.#gateway.readKept(redisKey, version));
     if (stored === undefined)
       throw new VersionNotFoundError(`Expected one of the kept versions of \`${id.record}\`, got \`${version}\``);
-    return this.#codec.decode(record, redisKey, stored);
+    return this.#awaited(this.#codec.decode(record, redisKey, stored));
+  }
+
+  /** Somebody waits for this: the process lives until there is an answer, or the deadline. */
+  #awaited<T>(work: Promise<T>): Promise<T> {
+    return withDeadline(work, {
+      deadlineMs: ANSWER_DEADLINE_MS,
+      onExpired: () => new ConnectionLostError(`No answer within ${ANSWER_DEADLINE_MS} ms.`),
+      clock: this.#clock,
+      isHoldingProcess: true,
+    });
   }
 
   /**

@@ -95,7 +95,12 @@ describe("recovery from faults of a real server", () => {
     await degraded;
 
     await server.restart();
-    await (await server.client()).set(INSTRUCTIONS_KEY, '"of another"');
+    await (
+      await server.client()
+    ).mSet([
+      [INSTRUCTIONS_KEY, '"of another"'],
+      ["roo:alice:~version:customInstructions", `${Date.now()}-0000-another`],
+    ]);
     await untilSettled(mirrored.mirror);
 
     expect(await server.get(INSTRUCTIONS_KEY)).to.equal('"of another"');

@@ -1,12 +1,25 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
+/** What the wire does with what comes. */
+export type WireMode =
+  | "passes"
+  /** Ends each connection as it is made. */
+  | "refuses"
+  /** Accepts, takes everything, passes nothing on. */
+  | "swallows"
+  /** Ends the connection in the middle of the next reply. */
+  | "cuts replies"
+  /** Passes a few bytes at a time. */
+  | "throttles";
+
 /** A wire between a client and a server on loopback that can be slow, or go dead without anybody being told. */
 export class TcpProxy {
   readonly #server: Server;
   readonly #pairs = new Set<{ client: Socket; upstream: Socket }>();
   /** How long each direction takes, ms. */
   delayMs = 0;
+  mode: WireMode = "passes";
   /** Called with each piece that the client sends, before it is passed on. */
   onRequest: (() => void) | undefined;
 
@@ -44,7 +57,13 @@ export class TcpProxy {
     await once(this.#server, "close");
   }
 
+  /** Ends every connection there is. */
+  cutAll(): void {
+    for (const { client } of this.#pairs) client.destroy();
+  }
+
   #join(client: Socket, targetPort: number): void {
+    if (this.mode === "refuses") return void client.on("error", () => {}).destroy();
     const upstream = connect(targetPort, "127.0.0.1");
     const pair = { client, upstream };
     this.#pairs.add(pair);
@@ -52,7 +71,10 @@ export class TcpProxy {
       this.onRequest?.();
       this.#pass(upstream, chunk);
     });
-    upstream.on("data", (chunk) => this.#pass(client, chunk));
+    upstream.on("data", (chunk) => {
+      if (this.mode !== "cuts replies") return this.#pass(client, chunk);
+      client.write(chunk.subarray(0, Math.ceil(chunk.length / 2)), () => client.destroy());
+    });
     const end = () => {
       client.destroy();
       upstream.destroy();
@@ -62,6 +84,12 @@ export class TcpProxy {
   }
 
   #pass(to: Socket, chunk: Buffer): void {
+    if (this.mode === "swallows") return;
+    if (this.mode === "throttles" && chunk.length > 64) {
+      to.write(chunk.subarray(0, 64));
+      setTimeout(() => !to.destroyed && this.#pass(to, chunk.subarray(64)), 1);
+      return;
+    }
     if (this.delayMs === 0) to.write(chunk);
     else setTimeout(() => !to.destroyed && to.write(chunk), this.delayMs);
   }
