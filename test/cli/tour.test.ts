@@ -142,7 +142,10 @@ describe("the tour", () => {
       stderr: "Expected --saves to be an integer of at least 10, got `some`\n",
     });
     expect((await run(["tour", "--unknown"])).status).to.equal(2);
-    expect(await run(["tuor"])).to.deep.include({ status: 2, stderr: "Expected a command (tour), got `tuor`\n" });
+    expect(await run(["tuor"])).to.deep.include({
+      status: 2,
+      stderr: "Expected a command (tour, history, restore), got `tuor`\n",
+    });
   });
 
   it("says how it is called", async () => {
