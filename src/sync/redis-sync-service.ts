@@ -226,8 +226,6 @@ export class RedisSyncService {
     this.#writer = `${this.#ledger.store}${randomId()}`;
     this.#versions = new VersionClock(() => clock.wallNow());
     this.#versions.startAfter(this.#ledger.latest, LEDGER_DELAY_MS);
-    // Its name at once: a crash must not make a stranger of what was saved before.
-    if (this.#ledger.latest === undefined) this.#saveLedger();
     this.#uncompared = new WriteBuffer(limits);
     this.#pending = new WriteBuffer(limits);
     this.#arrived = new WriteBuffer(limits);

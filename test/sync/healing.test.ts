@@ -210,6 +210,72 @@ describe("what a process finds after others, or after a restart", () => {
     expect(stored()).to.equal('"the next one"');
   });
 
+  it("takes what its own store saved by a clock that ran ahead for older than what it saves now", async () => {
+    const first = start();
+    await saved(first, "first");
+    await timers.tickAsync(10_000);
+    // The process ends before this one's version is written down.
+    first.set(NOTE, "by a clock that ran ahead");
+    await timers.tickAsync(200);
+    timers.setSystemTime(1_700_000_000_000 - DAY_MS / 2);
+    const next = start();
+    next.set(NOTE, "now");
+    await timers.tickAsync(400);
+    expect(stored()).to.equal('"now"');
+    expect(next.status.pending).to.equal(0);
+  });
+
+  it("keeps empty what it emptied by a clock that had gone back", async () => {
+    const first = start();
+    await saved(first, "first");
+    await timers.tickAsync(10_000);
+    // The process ends before this one's version is written down.
+    first.set(NOTE, "by a clock that ran ahead");
+    await timers.tickAsync(200);
+    timers.setSystemTime(1_700_000_000_000 - DAY_MS / 2);
+    gateway.alwaysDown();
+    start().set(NOTE, undefined);
+    await timers.tickAsync(0);
+    gateway.heal();
+    const next = start();
+    expect(next.isCleared(NOTE, (await next.find(NOTE))!)).to.equal(true);
+    next.compare(NOTE, undefined);
+    await timers.tickAsync(400);
+    expect(stored()).to.equal(undefined);
+  });
+
+  it("remembers that a record was emptied although an older save of it arrives after that", async () => {
+    const first = start();
+    const release = gateway.holdWrites();
+    first.set(NOTE, "on its way");
+    await timers.tickAsync(100);
+    first.set(NOTE, undefined);
+    release();
+    // It arrives, what is known is written down, and the process ends before the clear is sent.
+    const write = sinon.stub(gateway, "write").returns(new Promise(() => {}));
+    await timers.tickAsync(3_000);
+    write.restore();
+    const next = start();
+    const found = (await next.find(NOTE))!;
+    expect([found.value, next.isCleared(NOTE, found)]).to.deep.equal(["on its way", true]);
+  });
+
+  it("does not send what the local store held when something newer was saved while it was compared", async () => {
+    await saved(start(), "before");
+    const next = start();
+    let answer!: (stored: Awaited<ReturnType<FakeGateway["read"]>>) => void;
+    const read = sinon.stub(gateway, "read").returns(new Promise((resolve) => (answer = resolve)));
+    next.compare(NOTE, "held at the first read");
+    await timers.tickAsync(100);
+    expect(read.callCount).to.equal(1);
+    next.set(NOTE, "saved meanwhile");
+    answer(gateway.model.read(NOTE_KEY));
+    read.restore();
+    await timers.tickAsync(400);
+    expect(stored()).to.equal('"saved meanwhile"');
+    expect(gateway.batches.flat().map(({ value }) => value)).not.to.include('"held at the first read"');
+  });
+
   it("gives up an attempt that never ends, and ignores what comes of it later", async () => {
     const service = start();
     const release = gateway.holdWrites();
