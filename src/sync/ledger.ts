@@ -72,11 +72,9 @@ export class Ledger {
     });
   }
 
-  /** A save of a record that the mirror is not known to have; the answer is whether that was news. */
-  saved(redisKey: string, version: Version): boolean {
-    if (this.#entries.has(redisKey)) return false;
+  /** The first save of a record of which nothing is known. */
+  saved(redisKey: string, version: Version): void {
     this.#put(redisKey, { version: "", firstSave: version });
-    return true;
   }
 
   /** A save that emptied or deleted the record was made, and may not have arrived yet. */

@@ -189,12 +189,16 @@ export class RedisSyncService {
   readonly #writer: string;
   /** What the local store was found to hold, to be compared with the mirror. */
   readonly #uncompared: WriteBuffer<PreparedWrite>;
+  /** With which version that was done: once is enough while it is there, and it costs a reading of the value. */
+  readonly #compared = new Map<string, Version | undefined>();
+  readonly #limits: BufferLimits;
   /** The connection on which what is there was last compared with what should be. */
   #reconciledConnection = 0;
   #isReconcileDue = false;
   #reconcileTimer: Timer | undefined;
   #leaseTimer: Timer | undefined;
   #ledgerTimer: Timer | undefined;
+  #latestWritten: Stamp | undefined;
   #sequence = 0;
   /** What is being restored into the local store, as JSON: the host will save it. */
   readonly #adopting = new Map<string, string>();
@@ -227,6 +231,7 @@ export class RedisSyncService {
     this.#versions = new VersionClock(() => clock.wallNow());
     this.#versions.startAfter(this.#ledger.latest, LEDGER_DELAY_MS);
     this.#uncompared = new WriteBuffer(limits);
+    this.#limits = limits;
     this.#pending = new WriteBuffer(limits);
     this.#arrived = new WriteBuffer(limits);
     gateway.onConnectionLost = () => this.#drainSoon(this.#timings.batchWindowMs);
@@ -334,11 +339,13 @@ export class RedisSyncService {
    * arriving must not leave in doubt how old they are, nor have the next start undo what was emptied.
    */
   #noteDown({ redisKey, record, stamp, text, keepsPrevious }: PendingWrite): void {
-    const version = formatVersion(stamp, this.#writer);
     const isOwnerNews = this.#ledger.own(record.name, redisKey);
-    const isNews = this.#ledger.saved(redisKey, version) || isOwnerNews;
+    const isFirst = this.#ledger.get(redisKey) === undefined;
+    if (!isOwnerNews && !isFirst && !keepsPrevious) return;
+    const version = formatVersion(stamp, this.#writer);
+    if (isFirst) this.#ledger.saved(redisKey, version);
     if (keepsPrevious) this.#ledger.cleared(redisKey, version, text);
-    if (isNews || keepsPrevious) this.#saveLedger();
+    this.#saveLedger();
   }
 
   // ── Pending becomes a batch ──────────────────────────────────────────────────────────────────────────────────────
@@ -515,8 +522,7 @@ export class RedisSyncService {
           this.#versions.observe(outcome.by);
           // A late echo: this process has since saved something newer.
           if (parseVersion(outcome.by)?.writer === this.#writer) this.#settleAwaited(write);
-          // The same local store before a restart, by a clock that ran ahead: what it holds now is newer.
-          else if (this.#isOfThisStore(outcome.by)) failed.push(this.#stampAnew(write));
+          else if (this.#isFromOwnFuture(outcome.by)) failed.push(this.#stampAnew(write));
           else this.#superseded(write);
           break;
         case "failed":
@@ -533,6 +539,14 @@ export class RedisSyncService {
 
   #isOfThisStore(version: Version | undefined): boolean {
     return parseVersion(version)?.writer.startsWith(this.#ledger.store) ?? false;
+  }
+
+  /**
+   * The same local store before a restart, by a clock that ran ahead: what it holds now is newer. Another process that
+   * shares the store has the same clock, so what it saved later is not from the future.
+   */
+  #isFromOwnFuture(version: Version | undefined): boolean {
+    return this.#isOfThisStore(version) && parseVersion(version)!.ms > this.#clock.wallNow();
   }
 
   #stampAnew(write: PendingWrite): PendingWrite {
@@ -638,12 +652,14 @@ export class RedisSyncService {
   compare(id: RecordId, local: unknown): void {
     const redisKey = this.#keySpace.keyOf(id);
     if (this.#closing !== undefined || this.#unsent(redisKey) !== undefined) return;
-    if (this.#arrived.get(redisKey) !== undefined || this.#uncompared.get(redisKey) !== undefined) return;
+    if (this.#arrived.get(redisKey) !== undefined || this.#compared.has(redisKey)) return;
     // What another user has saved here is not this one's.
     if ((this.#ledger.ownerOf(id.record) ?? redisKey) !== redisKey) return;
     if (local === undefined && this.#ledger.get(redisKey)?.cleared === undefined) return;
     const write = this.prepare(id, local);
     if (write === undefined) return;
+    if (this.#compared.size >= this.#limits.maxKeys) this.#compared.clear();
+    this.#compared.set(redisKey, undefined);
     this.#uncompared.put(write);
     this.#isReconcileDue = true;
     if (this.#breaker.state.kind === "closed") this.#drainSoon(this.#timings.batchWindowMs);
@@ -659,6 +675,7 @@ export class RedisSyncService {
       const part = records.slice(from, from + BATCH_LIMITS.maxKeys);
       const states = await this.#gateway.renew(part);
       if (this.#isOver(attempt)) return undefined;
+      for (const [index, { redisKey }] of part.entries()) this.#forgetComparison(redisKey, states[index]!);
       const lost = part.flatMap(({ redisKey }, index) => this.#toHeal(redisKey, states[index]!));
       const refusal = await this.#heal(attempt, lost);
       if (refusal !== undefined || this.#isOver(attempt)) return refusal;
@@ -670,10 +687,17 @@ export class RedisSyncService {
       // Saved in the meantime: that is on its way, and newer than what was read.
       if (this.#uncompared.get(local.redisKey) !== local) continue;
       this.#uncompared.remove(local.redisKey);
+      this.#compared.set(local.redisKey, stored.version);
       this.#repair(local, stored, text);
     }
     this.#reconciled(connection);
     return undefined;
+  }
+
+  /** Something else is there now: the next read compares anew. */
+  #forgetComparison(redisKey: string, { version }: StoredState): void {
+    if (this.#uncompared.get(redisKey) === undefined && this.#compared.get(redisKey) !== version)
+      this.#compared.delete(redisKey);
   }
 
   #reconciled(connection: number): void {
@@ -690,7 +714,8 @@ export class RedisSyncService {
 
   /** Those this process has dealt with, and what is remembered of the same users from before; but for what is being sent. */
   #knownRecords(batch: readonly PendingWrite[]): KnownRecord[] {
-    const ownKeys = [...this.#arrived.all(), ...this.#uncompared.all()].map(({ redisKey }) => redisKey);
+    const ownKeys = this.#arrived.all().map(({ redisKey }) => redisKey);
+    ownKeys.push(...this.#compared.keys());
     const folders = new Set(ownKeys.map(folderOf));
     for (const { redisKey } of batch) folders.add(folderOf(redisKey));
     const known = new Set([...ownKeys, ...this.#ledger.keysOf((redisKey) => folders.has(folderOf(redisKey)))]);
@@ -775,20 +800,20 @@ export class RedisSyncService {
   }
 
   /** A clear that did not arrive before the process ended, unless somebody has saved the record after it. */
-  #repeatClear(local: PreparedWrite, { version, value }: StoredValue): void {
+  #repeatClear(local: PreparedWrite, { version }: StoredValue): void {
     const cleared = this.#ledger.get(local.redisKey)?.cleared;
-    const isOwn = this.#isOfThisStore(version);
+    const isOwn = this.#isFromOwnFuture(version);
     const stamp = isOwn ? this.#versions.tick() : parseVersion(cleared?.version);
     if (cleared === undefined || stamp === undefined || version === cleared.version) return;
-    const isNothingThere = version === undefined && value === undefined;
-    const isLaterThere = (version ?? "") > cleared.version && !isOwn;
-    if (isNothingThere || isLaterThere) return;
+    // Also where nothing is there: an older save may still be on its way.
+    if ((version ?? "") > cleared.version && !isOwn) return;
     const text = cleared.text ?? undefined;
     this.#enqueue(this.#toPending({ ...local, text, bytes: text?.length ?? 0 }, stamp));
   }
 
   #saveLedgerSoon(): void {
-    if (!this.#ledger.isChanged || this.#ledgerTimer !== undefined || this.#isClosed) return;
+    const isNews = this.#ledger.isChanged || this.#versions.latest !== this.#latestWritten;
+    if (!isNews || this.#ledgerTimer !== undefined || this.#isClosed) return;
     this.#ledgerTimer = this.#clock.setTimeout(() => this.#saveLedger(), LEDGER_DELAY_MS);
     this.#ledgerTimer.unref?.();
   }
@@ -796,7 +821,8 @@ export class RedisSyncService {
   #saveLedger(): void {
     this.#clearTimer(this.#ledgerTimer);
     this.#ledgerTimer = undefined;
-    void this.#ledger.save(formatVersion(this.#versions.latest, this.#writer));
+    this.#latestWritten = this.#versions.latest;
+    void this.#ledger.save(formatVersion(this.#latestWritten, this.#writer));
   }
 
   // ── Waiting for Redis: for those who ask to ──────────────────────────────────────────────────────────────────────
@@ -942,7 +968,7 @@ export class RedisSyncService {
   isCleared(id: RecordId, { version, stored }: FoundValue): boolean {
     const cleared = this.#ledger.get(this.#keySpace.keyOf(id))?.cleared;
     if (cleared === undefined || stored === undefined) return false;
-    return (version ?? "") <= cleared.version || this.#isOfThisStore(version);
+    return (version ?? "") <= cleared.version || this.#isFromOwnFuture(version);
   }
 
   async #read(record: RecordDefinition, redisKey: string): Promise<FoundValue | undefined> {

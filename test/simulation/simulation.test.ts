@@ -43,6 +43,16 @@ describe("simulated histories", () => {
       ],
     ],
     [
+      "an older save that arrives after the clear was compared",
+      [
+        { do: "fault", fault: "answers late" },
+        save(),
+        { do: "wait", ms: 2_500 },
+        save("empty"),
+        { do: "disable", machine: 0 },
+      ],
+    ],
+    [
       "a user who came back, and a crash",
       [
         save(),

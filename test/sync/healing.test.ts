@@ -83,6 +83,17 @@ describe("what a process finds after others, or after a restart", () => {
     expect(Number(gateway.model.read(NOTE_KEY).version!.slice(0, 13))).to.be.below(1_700_000_010_000);
   });
 
+  it("compares a record once in a process, however often it is read", async () => {
+    await saved(start(), "good");
+    const fresh = start(new MemoryMemento());
+    gateway.reads = 0;
+    for (let read = 0; read < 5; read++) {
+      fresh.compare(NOTE, "a default");
+      await timers.tickAsync(200);
+    }
+    expect(gateway.reads).to.equal(1);
+  });
+
   it("does not hand one user's local store to another's mirror", async () => {
     await saved(start(), "of alice");
     const next = start();
