@@ -56,14 +56,10 @@ export type {
   WireOutcome,
   WireWrite,
 } from "./sync/redis-gateway.js";
-export {
-  type FlushResult,
-  type FoundValue,
-  type PreparedWrite,
-  type RecordVersion,
-  RedisSyncService,
-  type RedisSyncServiceOptions,
-  type SyncTimings,
-} from "./sync/redis-sync-service.js";
+export type { FlushResult } from "./sync/flush-waiters.js";
+export type { RecordVersion } from "./sync/record-history.js";
+export { type FoundValue, RedisSyncService, type RedisSyncServiceOptions } from "./sync/redis-sync-service.js";
+export type { SyncTimings } from "./sync/timings.js";
+export type { PreparedWrite } from "./sync/writes.js";
 export type { BufferLimits } from "./sync/write-buffer.js";
 export type { Version } from "./sync/version.js";

@@ -1,7 +1,8 @@
 import { isPromise } from "node:util/types";
 import { systemClock, withDeadline } from "../sync/clock.js";
 import type { RecordId } from "../sync/keys.js";
-import type { FoundValue, PreparedWrite, RedisSyncService } from "../sync/redis-sync-service.js";
+import type { FoundValue, RedisSyncService } from "../sync/redis-sync-service.js";
+import type { PreparedWrite } from "../sync/writes.js";
 import { ignoreRejection } from "./intercepted-call.js";
 import type {
   JoinPoint,

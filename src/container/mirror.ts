@@ -10,7 +10,9 @@ import { resolveSettings } from "../settings/resolve-settings.js";
 import { describeProblem, type Settings } from "../settings/settings.js";
 import { MirrorEmitter, type MirrorEvents, type MirrorListener, type MirrorStatus } from "../sync/mirror-events.js";
 import type { RecordId } from "../sync/keys.js";
-import type { FlushResult, RecordVersion, RedisSyncService } from "../sync/redis-sync-service.js";
+import type { FlushResult } from "../sync/flush-waiters.js";
+import type { RecordVersion } from "../sync/record-history.js";
+import type { RedisSyncService } from "../sync/redis-sync-service.js";
 import { activeMirrorModule, noopMirrorModule } from "./modules.js";
 import { TOKENS } from "./tokens.js";
 

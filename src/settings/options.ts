@@ -1,6 +1,6 @@
 import type { Memento } from "../sync/memento.js";
 import type { RecordDefinition } from "../sync/records.js";
-import type { SyncTimings } from "../sync/redis-sync-service.js";
+import type { SyncTimings } from "../sync/timings.js";
 import type { Logger } from "./logger.js";
 
 /** A place for secrets: VS Code's `context.secrets` is one. */

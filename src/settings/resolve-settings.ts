@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describeError } from "../sync/errors.js";
 import { type MirrorKey, parseKeys } from "../sync/key-ring.js";
 import type { RedisAddress } from "../sync/node-redis-gateway.js";
-import { DEFAULT_TIMINGS, type SyncTimings } from "../sync/redis-sync-service.js";
+import { DEFAULT_TIMINGS, type SyncTimings } from "../sync/timings.js";
 import type { MirrorOptions } from "./options.js";
 import type { SettingProblem, SettingsResult } from "./settings.js";
 

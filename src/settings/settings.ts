@@ -1,7 +1,7 @@
 import type { MirrorKey } from "../sync/key-ring.js";
 import type { RedisAddress } from "../sync/node-redis-gateway.js";
 import type { RecordDefinition } from "../sync/records.js";
-import type { SyncTimings } from "../sync/redis-sync-service.js";
+import type { SyncTimings } from "../sync/timings.js";
 
 /** All that the mirror was told, checked: nothing behind this point asks the environment again. */
 export interface Settings {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Clock, Timer } from "./clock.js";
 import type { Memento } from "./memento.js";
 import { parseVersion, type Version } from "./version.js";
 
@@ -28,9 +29,13 @@ const MEMENTO_KEY = "redisMirrored.versions";
 const MAX_ENTRIES = 10_000;
 const MAX_KEPT_ENTRIES = 1_000;
 
+/** How long what was learnt of versions may wait to be written down. */
+export const LEDGER_DELAY_MS = 2_000;
+
 /** Which versions this instance has seen, across restarts where there is a memento. */
 export class Ledger {
   readonly #memento: Memento;
+  readonly #clock: Clock;
   readonly #entries: Map<string, LedgerEntry>;
   readonly #owners: Map<string, string>;
   /** Names the local store in the versions of what is saved from it. */
@@ -38,19 +43,19 @@ export class Ledger {
   /** The latest version that was given or seen before. */
   readonly latest: Version | undefined;
   #isChanged = false;
+  #latestWritten: Version | undefined;
+  #timer: Timer | undefined;
+  #isClosed = false;
 
   /** @param randomId Makes the name of a store that has none yet. */
-  constructor(memento: Memento, randomId: () => string) {
+  constructor(memento: Memento, clock: Clock, randomId: () => string) {
     this.#memento = memento;
+    this.#clock = clock;
     const page = readPage(memento);
     this.store = page?.store ?? randomId();
     this.latest = page?.latest;
     this.#entries = new Map(page?.records);
     this.#owners = new Map(page?.owners);
-  }
-
-  get isChanged(): boolean {
-    return this.#isChanged;
   }
 
   get(redisKey: string): LedgerEntry | undefined {
@@ -104,9 +109,19 @@ export class Ledger {
     return true;
   }
 
-  /** Writes it down. Does not reject: a memento that fails costs a few kept values, not a save. */
+  /** Writes it down within two seconds, if there is news. @param latest The latest version that was given or seen. */
+  saveSoon(latest: () => Version): void {
+    const isNews = this.#isChanged || latest() !== this.#latestWritten;
+    if (!isNews || this.#timer !== undefined || this.#isClosed) return;
+    this.#timer = this.#clock.setTimeout(() => void this.save(latest()), LEDGER_DELAY_MS);
+    this.#timer.unref?.();
+  }
+
+  /** Writes it down now. Does not reject: a memento that fails costs a few kept values, not a save. */
   async save(latest: Version): Promise<void> {
+    this.#cancelTimer();
     this.#isChanged = false;
+    this.#latestWritten = latest;
     const page: Page = {
       store: this.store,
       latest,
@@ -118,6 +133,17 @@ export class Ledger {
     } catch {
       this.#isChanged = true;
     }
+  }
+
+  /** Writes it down for the last time. */
+  close(latest: Version): void {
+    this.#isClosed = true;
+    void this.save(latest);
+  }
+
+  #cancelTimer(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #put(redisKey: string, entry: LedgerEntry): void {

@@ -69,8 +69,13 @@ export interface RedisGateway {
   /** @throws ConnectionLostError @throws RefusedError */
   read(redisKey: string): Promise<StoredValue>;
 
-  /** Lets records live for another `ttlSeconds`, and says what is there of them. @throws ConnectionLostError @throws RefusedError */
-  renew(records: readonly { readonly redisKey: string; readonly ttlSeconds: number }[]): Promise<StoredState[]>;
+  /**
+   * Lets records live for another `ttlSeconds`, and says what is there of them; `undefined` where it cannot be asked.
+   * @throws ConnectionLostError @throws RefusedError where it cannot be asked of any.
+   */
+  renew(
+    records: readonly { readonly redisKey: string; readonly ttlSeconds: number }[],
+  ): Promise<(StoredState | undefined)[]>;
 
   /** The values of a record that were overwritten and kept. @throws ConnectionLostError @throws RefusedError */
   listKept(redisKey: string): Promise<KeptValue[]>;

@@ -1,0 +1,61 @@
+import { formatVersion, parseVersion, type Stamp, type Version, VersionClock } from "./version.js";
+
+/** Gives this process's saves their versions, and tells its own from those of others. */
+export class Author {
+  readonly #clock: VersionClock;
+  readonly #wallNow: () => number;
+  readonly #store: string;
+  readonly #writer: string;
+
+  /**
+   * @param store Names the local store whose saves these are.
+   * @param process Names this process: two that share a store must not give one version to two saves.
+   * @param wallNow Milliseconds since 1970.
+   */
+  constructor(store: string, process: string, wallNow: () => number) {
+    this.#store = store;
+    this.#writer = `${store}${process}`;
+    this.#wallNow = wallNow;
+    this.#clock = new VersionClock(wallNow);
+  }
+
+  /** For a process that follows another one on the same store: after all that it gave, `lagMs` of which may not be written down. */
+  startAfter(version: Version | undefined, lagMs: number): void {
+    this.#clock.startAfter(version, lagMs);
+  }
+
+  /** The stamp of a save that is made now. */
+  tick(): Stamp {
+    return this.#clock.tick();
+  }
+
+  /** What is stamped from here on is later than this. */
+  observe(version: Version | undefined): void {
+    this.#clock.observe(version);
+  }
+
+  sign(stamp: Stamp): Version {
+    return formatVersion(stamp, this.#writer);
+  }
+
+  /** The latest version that was given or shown, in this process's name. */
+  get latest(): Version {
+    return this.sign(this.#clock.latest);
+  }
+
+  isOwn(version: Version): boolean {
+    return parseVersion(version)?.writer === this.#writer;
+  }
+
+  isOfThisStore(version: Version | undefined): boolean {
+    return parseVersion(version)?.writer.startsWith(this.#store) ?? false;
+  }
+
+  /**
+   * The same local store before a restart, by a clock that ran ahead: what it holds now is newer. Another process that
+   * shares the store has the same clock, so what it saved later is not from the future.
+   */
+  isFromOwnFuture(version: Version | undefined): boolean {
+    return this.isOfThisStore(version) && parseVersion(version)!.ms > this.#wallNow();
+  }
+}

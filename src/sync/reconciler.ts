@@ -1,0 +1,307 @@
+import type { Author } from "./author.js";
+import type { Clock, Timer } from "./clock.js";
+import type { Encoder } from "./encoder.js";
+import { describeError, type MirrorError, RefusedError } from "./errors.js";
+import { digestOf, type Ledger } from "./ledger.js";
+import type { RedisGateway, StoredState, StoredValue, WireWrite } from "./redis-gateway.js";
+import { nextStamp, parseVersion, type Stamp, type Version } from "./version.js";
+import { type BufferLimits, WriteBuffer } from "./write-buffer.js";
+import { type ArrivedWrite, BATCH_LIMITS, type PreparedWrite } from "./writes.js";
+
+/** How many local values are compared in one attempt: saves wait for it. */
+const COMPARISONS_AT_ONCE = 16;
+
+/** What the reconciler needs of the engine. */
+export interface Repairs {
+  /** Whether a save of the record is on its way, which decides what becomes of it. */
+  isUnsent(redisKey: string): boolean;
+  /** Takes a write that has to be sent, as if it had been made at `stamp`. */
+  enqueue(write: PreparedWrite, stamp: Stamp): void;
+  /** What is stored cannot be read. */
+  unreadable(write: PreparedWrite, detail: string): void;
+  /** A comparison is due although nobody has asked for one. */
+  onDue(): void;
+  /** How long a record lives in Redis, seconds. */
+  ttlSecondsOf(redisKey: string): number;
+}
+
+export interface ReconcilerOptions {
+  gateway: RedisGateway;
+  encoder: Encoder;
+  ledger: Ledger;
+  author: Author;
+  clock: Clock;
+  limits: BufferLimits;
+  /** How often everything is compared, ms. */
+  intervalMs: number;
+  repairs: Repairs;
+}
+
+/** What is to be looked at in one attempt. */
+export interface ReconcilePlan {
+  readonly connection: number;
+  /** Whether this is all there is, and not only what is new. */
+  readonly isWhole: boolean;
+  readonly redisKeys: readonly string[];
+  readonly locals: readonly PreparedWrite[];
+}
+
+/**
+ * Compares what is in Redis with what should be: what this process sent, and what the local store was found to hold.
+ * What was lost is sent again, and what is there lives on.
+ */
+export class Reconciler {
+  readonly #gateway: RedisGateway;
+  readonly #encoder: Encoder;
+  readonly #ledger: Ledger;
+  readonly #author: Author;
+  readonly #clock: Clock;
+  readonly #limits: BufferLimits;
+  readonly #intervalMs: number;
+  readonly #repairs: Repairs;
+  readonly #arrived: WriteBuffer<ArrivedWrite>;
+  /** What the local store was found to hold, to be compared with the mirror. */
+  readonly #uncompared: WriteBuffer<PreparedWrite>;
+  /** With which version that was done: once is enough while it is there, and it costs a reading of the value. */
+  readonly #compared = new Map<string, Version | undefined>();
+  /** The connection on which everything was last compared. */
+  #connection = 0;
+  #isWholeDue = false;
+  #timer: Timer | undefined;
+
+  constructor({ gateway, encoder, ledger, author, clock, limits, intervalMs, repairs }: ReconcilerOptions) {
+    this.#gateway = gateway;
+    this.#encoder = encoder;
+    this.#ledger = ledger;
+    this.#author = author;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#intervalMs = intervalMs;
+    this.#repairs = repairs;
+    this.#arrived = new WriteBuffer(limits);
+    this.#uncompared = new WriteBuffer(limits);
+  }
+
+  get isDue(): boolean {
+    return this.#isWholeDue || this.#uncompared.keys > 0;
+  }
+
+  /** It is in Redis; should it be lost there, it can be sent again. */
+  remember({ redisKey, value, version, ttlSeconds }: Omit<WireWrite, "seen" | "keepsPrevious">): void {
+    this.#arrived.put({ redisKey, value, version, ttlSeconds, bytes: Buffer.byteLength(value ?? "") });
+  }
+
+  /** What was sent must not be sent again: something else is to be there. */
+  forget(redisKey: string): void {
+    this.#arrived.remove(redisKey);
+  }
+
+  /** A save of the record is newer than what its local store was found to hold. */
+  overtake(redisKey: string): void {
+    this.#uncompared.remove(redisKey);
+  }
+
+  /** Whether the first read of the record in this process is still to be compared. */
+  isNew(redisKey: string): boolean {
+    return this.#arrived.get(redisKey) === undefined && !this.#compared.has(redisKey);
+  }
+
+  /** What the local store was found to hold; a `text` of `undefined`: nothing. */
+  add(local: PreparedWrite): void {
+    if (this.#compared.size >= this.#limits.maxKeys) this.#compared.clear();
+    this.#compared.set(local.redisKey, undefined);
+    this.#uncompared.put(local);
+  }
+
+  /** What is due on this connection; what is being sent anyway is left out. `undefined`: nothing. */
+  plan(connection: number, sending: readonly { readonly redisKey: string }[]): ReconcilePlan | undefined {
+    const isWhole = this.#isWholeDue || connection !== this.#connection;
+    const locals = this.#uncompared.all().slice(0, COMPARISONS_AT_ONCE);
+    const redisKeys = isWhole ? this.#knownKeys(sending) : locals.map(({ redisKey }) => redisKey);
+    if (redisKeys.length > 0) return { connection, isWhole, redisKeys, locals };
+    if (isWhole) this.#setTimer(connection);
+    return undefined;
+  }
+
+  /**
+   * Carries out a plan. The answer is the first refusal to take what was sent again.
+   * @param isOver Whether the attempt was given up: what comes of it must change nothing.
+   * @throws ConnectionLostError @throws RefusedError where nothing at all could be asked.
+   */
+  async run(plan: ReconcilePlan, isOver: () => boolean): Promise<MirrorError | undefined> {
+    for (let from = 0; from < plan.redisKeys.length; from += BATCH_LIMITS.maxKeys) {
+      const part = plan.redisKeys.slice(from, from + BATCH_LIMITS.maxKeys);
+      const states = await this.#gateway.renew(
+        part.map((redisKey) => ({ redisKey, ttlSeconds: this.#repairs.ttlSecondsOf(redisKey) })),
+      );
+      if (isOver()) return undefined;
+      const refusal = await this.#heal(this.#lostOf(part, states), isOver);
+      if (refusal !== undefined || isOver()) return refusal;
+    }
+    await this.#compareAll(plan.locals, isOver);
+    if (plan.isWhole && !isOver()) this.#setTimer(plan.connection);
+    return undefined;
+  }
+
+  close(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+  }
+
+  #setTimer(connection: number): void {
+    this.#connection = connection;
+    this.#isWholeDue = false;
+    this.close();
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#isWholeDue = true;
+      this.#repairs.onDue();
+    }, this.#intervalMs);
+    this.#timer.unref?.();
+  }
+
+  /** Those this process has dealt with, and what is remembered of the same users from before; but for what is being sent. */
+  #knownKeys(sending: readonly { readonly redisKey: string }[]): string[] {
+    const ownKeys = this.#arrived.all().map(({ redisKey }) => redisKey);
+    ownKeys.push(...this.#compared.keys());
+    const folders = new Set(ownKeys.map(folderOf));
+    for (const { redisKey } of sending) folders.add(folderOf(redisKey));
+    const known = new Set([...ownKeys, ...this.#ledger.keysOf((redisKey) => folders.has(folderOf(redisKey)))]);
+    for (const { redisKey } of sending) known.delete(redisKey);
+    return [...known];
+  }
+
+  // ── What this process sent ───────────────────────────────────────────────────────────────────────────────────────
+
+  #lostOf(redisKeys: readonly string[], states: readonly (StoredState | undefined)[]): ArrivedWrite[] {
+    return redisKeys.flatMap((redisKey, index) => {
+      const state = states[index];
+      // Its part of the cluster cannot be asked now.
+      if (state === undefined) return [];
+      this.#author.observe(state.version);
+      // Something else is there now: the next read compares anew.
+      if (this.#uncompared.get(redisKey) === undefined && this.#compared.get(redisKey) !== state.version)
+        this.#compared.delete(redisKey);
+      const arrived = this.#arrived.get(redisKey);
+      return arrived !== undefined && this.#isLost(arrived, state) ? [arrived] : [];
+    });
+  }
+
+  /** Whether the server has it no more, or only an older state. */
+  #isLost(arrived: ArrivedWrite, { version, hasValue }: StoredState): boolean {
+    if (this.#repairs.isUnsent(arrived.redisKey)) return false;
+    const isBehind = (version ?? "") < arrived.version;
+    const isEvicted = version === arrived.version && arrived.value !== undefined && !hasValue;
+    return isBehind || isEvicted;
+  }
+
+  async #heal(lost: readonly ArrivedWrite[], isOver: () => boolean): Promise<MirrorError | undefined> {
+    for (const batch of batchesOf(lost)) {
+      // Under the version that it had: what another instance has saved since stays.
+      const outcomes = await this.#gateway.write(
+        batch.map(({ redisKey, value, version, ttlSeconds }) => {
+          return { redisKey, value, version, ttlSeconds, seen: version, keepsPrevious: false };
+        }),
+      );
+      if (isOver()) return undefined;
+      for (const outcome of outcomes) if (outcome.kind === "failed") return outcome.error;
+    }
+    return undefined;
+  }
+
+  // ── What the local store holds ───────────────────────────────────────────────────────────────────────────────────
+
+  async #compareAll(locals: readonly PreparedWrite[], isOver: () => boolean): Promise<void> {
+    await Promise.all(locals.map((local) => this.#compare(local, isOver)));
+  }
+
+  async #compare(local: PreparedWrite, isOver: () => boolean): Promise<void> {
+    const { redisKey } = local;
+    let stored: StoredValue;
+    let text: string | undefined;
+    try {
+      stored = await this.#gateway.read(redisKey);
+      text = await this.#readText(local, stored);
+    } catch (error) {
+      const isOfThisRecord = error instanceof RefusedError || this.#gateway.isConnected;
+      if (!isOfThisRecord) throw error;
+      // Another part of the cluster is gone, or an access list forbids this one: the next read tries again.
+      if (isOver() || this.#uncompared.get(redisKey) !== local) return;
+      this.#uncompared.remove(redisKey);
+      this.#compared.delete(redisKey);
+      return;
+    }
+    // Saved in the meantime: that is on its way, and newer than what was read.
+    if (isOver() || this.#uncompared.get(redisKey) !== local) return;
+    this.#uncompared.remove(redisKey);
+    this.#compared.set(redisKey, stored.version);
+    this.#repair(local, stored, text);
+  }
+
+  /** The stored value as JSON; `undefined` where there is none. What cannot be read is told, and left alone. */
+  async #readText(local: PreparedWrite, { value }: StoredValue): Promise<string | undefined> {
+    if (value === undefined) return undefined;
+    try {
+      return await this.#encoder.decrypt(local.record, local.redisKey, value);
+    } catch (error) {
+      this.#repairs.unreadable(local, describeError(error));
+      return UNREADABLE;
+    }
+  }
+
+  /** Read repair. Which of the two is newer, what the local store holds or what the mirror does? */
+  #repair(local: PreparedWrite, stored: StoredValue, text: string | undefined): void {
+    const { redisKey, record } = local;
+    const { version, value } = stored;
+    const entry = this.#ledger.get(redisKey);
+    this.#author.observe(version);
+    if (local.text === undefined) return this.#repeatClear(local, stored);
+    if (text === UNREADABLE) return;
+    if (text === local.text && version !== undefined) {
+      this.#ledger.own(record.name, redisKey);
+      this.#ledger.saw(redisKey, version, record.encrypted ? undefined : local.text);
+      this.remember({ redisKey, value, version, ttlSeconds: this.#repairs.ttlSecondsOf(redisKey) });
+      return;
+    }
+    const isKnown = entry !== undefined && (version ?? "") <= entry.version;
+    const isUnchanged = entry?.digest === digestOf(local.text);
+    const seen = parseVersion(entry?.version);
+    const firstSave = parseVersion(entry?.firstSave);
+    const enqueue = (stamp: Stamp) => this.#repairs.enqueue(local, stamp);
+    // Nothing there, and nobody has deleted it: as old as it was, so that whoever has a later one wins.
+    if (version === undefined && value === undefined)
+      return enqueue(isUnchanged && seen !== undefined ? seen : this.#author.tick());
+    // What is there came from here, or was seen here: the local store has gone on since.
+    if (isKnown || this.#author.isOfThisStore(version)) return enqueue(this.#author.tick());
+    // None of this store's saves has arrived. The later of the two wins, and the other is kept.
+    if (firstSave !== undefined) return enqueue(firstSave);
+    // Another instance has saved since. A change of which only this store knows is older: Redis keeps it beside.
+    if (seen !== undefined && entry?.digest !== undefined && !isUnchanged) enqueue(nextStamp(seen));
+  }
+
+  /** A clear that did not arrive before the process ended, unless somebody has saved the record after it. */
+  #repeatClear(local: PreparedWrite, { version }: StoredValue): void {
+    const cleared = this.#ledger.get(local.redisKey)?.cleared;
+    const isOwn = this.#author.isFromOwnFuture(version);
+    const stamp = isOwn ? this.#author.tick() : parseVersion(cleared?.version);
+    if (cleared === undefined || stamp === undefined || version === cleared.version) return;
+    // Also where nothing is there: an older save may still be on its way.
+    if ((version ?? "") > cleared.version && !isOwn) return;
+    const text = cleared.text ?? undefined;
+    this.#repairs.enqueue({ ...local, text, bytes: text?.length ?? 0 }, stamp);
+  }
+}
+
+/** No JSON, so never the text of a value. */
+const UNREADABLE = "unreadable";
+
+/** A record's key without its name: what all records of a user have in common. */
+export function folderOf(redisKey: string): string {
+  return redisKey.slice(0, redisKey.lastIndexOf(":") + 1);
+}
+
+/** As much as one round trip carries, and at least one. */
+function* batchesOf(writes: readonly ArrivedWrite[]): Generator<ArrivedWrite[]> {
+  const waiting = new WriteBuffer<ArrivedWrite>({ maxKeys: Infinity, maxBytes: Infinity });
+  for (const write of writes) waiting.put(write);
+  while (waiting.keys > 0) yield waiting.take(BATCH_LIMITS);
+}

@@ -1,0 +1,67 @@
+import { type Clock, withDeadline } from "./clock.js";
+import type { Codec } from "./codec.js";
+import { ConnectionLostError, VersionNotFoundError } from "./errors.js";
+import type { RecordDefinition } from "./records.js";
+import type { RedisGateway } from "./redis-gateway.js";
+import { parseVersion, type Version } from "./version.js";
+
+/** How long somebody who asks for the history is kept waiting: connecting and a large value. */
+const ANSWER_DEADLINE_MS = 10_000;
+
+/** One of the versions of a record that Redis holds. */
+export interface RecordVersion {
+  readonly version: Version;
+  readonly savedAt: Date;
+  /** Which process of which local store saved it. */
+  readonly writer: string;
+  /** As it lies in Redis. */
+  readonly bytes: number;
+  readonly isCurrent: boolean;
+}
+
+/** What Redis holds of a record's past: the current version, and those that were overwritten and kept. */
+export class RecordHistory {
+  readonly #gateway: RedisGateway;
+  readonly #codec: Codec;
+  readonly #clock: Clock;
+
+  constructor(gateway: RedisGateway, codec: Codec, clock: Clock) {
+    this.#gateway = gateway;
+    this.#codec = codec;
+    this.#clock = clock;
+  }
+
+  /** Newest first. @throws ConnectionLostError @throws RefusedError */
+  async list(redisKey: string): Promise<RecordVersion[]> {
+    const { value, version } = await this.#answered(this.#gateway.read(redisKey));
+    const kept = await this.#answered(this.#gateway.listKept(redisKey));
+    const current = version === undefined ? [] : [describeVersion(version, Buffer.byteLength(value ?? ""), true)];
+    const others = kept.map(({ version: older, bytes }) => describeVersion(older, bytes, false));
+    return [...current, ...others].sort((a, b) => (a.version < b.version ? 1 : -1));
+  }
+
+  /** The value of a version. @throws VersionNotFoundError @throws UnreadableValueError and what `list` throws. */
+  async read(record: RecordDefinition, redisKey: string, version: Version): Promise<unknown> {
+    const current = await this.#answered(this.#gateway.read(redisKey));
+    const stored =
+      current.version === version ? current.value : await this.#answered(this.#gateway.readKept(redisKey, version));
+    if (stored === undefined)
+      throw new VersionNotFoundError(`Expected one of the kept versions of \`${record.name}\`, got \`${version}\``);
+    return this.#answered(this.#codec.decode(record, redisKey, stored));
+  }
+
+  /** Somebody waits for this: the process lives until there is an answer, or the deadline. */
+  #answered<T>(work: Promise<T>): Promise<T> {
+    return withDeadline(work, {
+      deadlineMs: ANSWER_DEADLINE_MS,
+      onExpired: () => new ConnectionLostError(`No answer within ${ANSWER_DEADLINE_MS} ms.`),
+      clock: this.#clock,
+      isHoldingProcess: true,
+    });
+  }
+}
+
+function describeVersion(version: Version, bytes: number, isCurrent: boolean): RecordVersion {
+  const { ms = 0, writer = "unknown" } = parseVersion(version) ?? {};
+  return { version, savedAt: new Date(ms), writer, bytes, isCurrent };
+}
