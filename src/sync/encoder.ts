@@ -26,13 +26,14 @@ export class Encoder {
     return Promise.all(writes.map(({ record, redisKey, text }) => this.#encode(record, redisKey, text)));
   }
 
-  #encode(record: RecordDefinition, redisKey: string, text: string | undefined): Encoded | Promise<Encoded> {
+  async #encode(record: RecordDefinition, redisKey: string, text: string | undefined): Promise<Encoded> {
     if (text === undefined) return undefined;
-    const encoding = this.#codec.encode(record, redisKey, text);
-    const bounded = record.encrypted ? this.#bounded(encoding) : encoding;
-    return bounded.catch((error: unknown) => {
+    try {
+      const encoding = this.#codec.encode(record, redisKey, text);
+      return await (record.encrypted ? this.#bounded(encoding) : encoding);
+    } catch (error) {
       return error instanceof MirrorError ? error : new KeyRingError("It could not be encrypted", { cause: error });
-    });
+    }
   }
 
   /** The stored value as JSON. @throws UnreadableValueError @throws KeyRingError */
