@@ -23,6 +23,7 @@ export {
   ConnectionLostError,
   KeyRingError,
   MirrorError,
+  NotServedError,
   RefusedError,
   UnreadableValueError,
   VersionNotFoundError,
@@ -38,7 +39,9 @@ export {
 } from "./sync/key-ring.js";
 export { KeySpace, type RecordId } from "./sync/keys.js";
 export type { DropReason, MirrorEvents, MirrorListener, MirrorState, MirrorStatus } from "./sync/mirror-events.js";
-export { NodeRedisGateway, type GatewayDeadlines, type RedisAddress } from "./sync/node-redis-gateway.js";
+export { ClusterGateway } from "./sync/cluster-gateway.js";
+export { NodeRedisGateway } from "./sync/node-redis-gateway.js";
+export type { GatewayDeadlines, RedisAddress, RedisEndpoint, SentinelAddress } from "./sync/redis-address.js";
 export {
   Catalogue,
   defineRecord,

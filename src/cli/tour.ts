@@ -58,6 +58,9 @@ export async function tour(args: string[]): Promise<number> {
 }
 
 async function findRedis(): Promise<RedisPlace> {
+  for (const variable of ["REDIS_CLUSTER", "REDIS_SENTINELS"])
+    if (process.env[variable])
+      throw new UsageError(`Expected one server for the tour, named by REDIS_URL or by none, got \`${variable}\``);
   if (process.env["REDIS_URL"] || process.env["REDIS_HOST"]) return { kind: "given" };
   const executable = await ensureRedisServer();
   if (executable === undefined) return { kind: "none", port: await freePort() };

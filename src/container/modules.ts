@@ -6,12 +6,11 @@ import { Identity } from "../settings/identity.js";
 import { consoleLogger } from "../settings/logger.js";
 import type { MirrorOptions } from "../settings/options.js";
 import { resolveSettings } from "../settings/resolve-settings.js";
-import { describeProblem, type Settings } from "../settings/settings.js";
+import { describeProblem, keySpaceOf, type Settings } from "../settings/settings.js";
 import { Codec } from "../sync/codec.js";
 import { FixedKeyRing, type KeyRing, StoredKeyRing } from "../sync/key-ring.js";
-import { KeySpace } from "../sync/keys.js";
 import type { Memento } from "../sync/memento.js";
-import { NodeRedisGateway } from "../sync/node-redis-gateway.js";
+import { openGateway } from "../sync/open-gateway.js";
 import { Catalogue } from "../sync/records.js";
 import type { RedisGateway } from "../sync/redis-gateway.js";
 import { RedisSyncService } from "../sync/redis-sync-service.js";
@@ -57,7 +56,7 @@ export function activeMirrorModule(
     bind(TOKENS.Logger).toConstantValue(options.logger ?? consoleLogger);
     bind(TOKENS.KeyRing).toConstantValue(keyRingOf(options, settings));
     bind(TOKENS.RedisGateway)
-      .toResolvedValue((resolved: Settings) => new NodeRedisGateway(resolved.address), [TOKENS.Settings])
+      .toResolvedValue((resolved: Settings) => openGateway(resolved.address), [TOKENS.Settings])
       .inSingletonScope();
     bind(TOKENS.RedisSyncService)
       .toResolvedValue(
@@ -89,7 +88,7 @@ function serviceOf(
   return new RedisSyncService({
     gateway,
     catalogue: new Catalogue(settings.records),
-    keySpace: new KeySpace(settings.instanceId),
+    keySpace: keySpaceOf(settings),
     codec: new Codec(keyRing),
     timings: settings.timings,
     ...(memento !== undefined && { memento }),

@@ -25,6 +25,15 @@ export interface MirrorOptions {
     database?: number;
     /** Default false. `ca`: certificate authorities to trust instead of the system's, in PEM. */
     tls?: boolean | { ca?: string };
+    /** Sentinels, each `host:port`: they say which server is the primary, and host and port are not used. Port 26379 by default. */
+    sentinels?: string[];
+    /** The name under which the sentinels watch it. Default `mymaster`. */
+    masterName?: string;
+    /** Of the sentinels themselves. Default: none. */
+    sentinelUsername?: string;
+    sentinelPassword?: string;
+    /** Some nodes of a cluster, each `host:port`; they know the others, and host and port are not used. Port 6379 by default. */
+    cluster?: string[];
   };
   /** Whose state it is; a function where that becomes known later or changes. `undefined`: mirror nothing for now. */
   userId?: string | (() => string | undefined);

@@ -1,5 +1,6 @@
 import type { MirrorKey } from "../sync/key-ring.js";
-import type { RedisAddress } from "../sync/node-redis-gateway.js";
+import type { RedisAddress } from "../sync/redis-address.js";
+import { KeySpace } from "../sync/keys.js";
 import type { RecordDefinition } from "../sync/records.js";
 import type { SyncTimings } from "../sync/timings.js";
 
@@ -13,6 +14,11 @@ export interface Settings {
   readonly keys: readonly MirrorKey[];
   readonly records: readonly RecordDefinition[];
   readonly timings: SyncTimings;
+}
+
+/** How the keys are named under these settings. */
+export function keySpaceOf({ instanceId, address }: Settings): KeySpace {
+  return new KeySpace({ instanceId, isCluster: address.cluster !== undefined });
 }
 
 /** A setting that cannot be used. Never holds the value of a secret. */

@@ -29,6 +29,23 @@ export class RefusedError extends MirrorError {
   }
 }
 
+/**
+ * A node of a cluster answered, and does not serve the key, or not now: `MOVED`, `ASK`, `TRYAGAIN`, `CLUSTERDOWN`.
+ * The connection is fine; trying again later may help.
+ */
+export class NotServedError extends MirrorError {
+  readonly code = "NOT_SERVED";
+
+  /** The first word of the error reply. */
+  readonly reply: string;
+
+  constructor(reply: string, options?: ErrorOptions) {
+    const hint = reply === "MOVED" ? " This is a node of a cluster: see REDIS_CLUSTER." : "";
+    super(`Redis does not serve this key now: ${reply}.${hint}`, options);
+    this.reply = reply;
+  }
+}
+
 /** A stored value that cannot be decrypted or parsed. Carries no part of the value. */
 export class UnreadableValueError extends MirrorError {
   readonly code = "UNREADABLE_VALUE";

@@ -38,15 +38,26 @@ export function bookkeepingKey(redisKey: string, kind: Bookkeeping): string {
   return `${redisKey.slice(0, nameAt)}~${kind}:${redisKey.slice(nameAt)}`;
 }
 
+export interface KeySpaceOptions {
+  /** Separates the instances of one user; empty: they share. */
+  instanceId?: string;
+  /** Whether the user id is the hash tag, so that a cluster keeps all of a user's keys together. */
+  isCluster?: boolean;
+}
+
 /** Names the Redis keys: `roo:<userId>:<record>`, with an instance id `roo:<userId>:<instanceId>:<record>`. */
 export class KeySpace {
   readonly #instance: string;
+  readonly #isCluster: boolean;
 
-  constructor(instanceId = "") {
+  constructor({ instanceId = "", isCluster = false }: KeySpaceOptions = {}) {
     this.#instance = instanceId === "" ? "" : `${encodeId(instanceId)}:`;
+    this.#isCluster = isCluster;
   }
 
   keyOf({ userId, record }: RecordId): string {
-    return `roo:${encodeId(userId)}:${this.#instance}${record}`;
+    // Neither brace can be in an id: they are percent-encoded.
+    const user = this.#isCluster ? `{${encodeId(userId)}}` : encodeId(userId);
+    return `roo:${user}:${this.#instance}${record}`;
   }
 }

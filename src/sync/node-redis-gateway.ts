@@ -1,41 +1,25 @@
-import type { createClient } from "@redis/client";
 import { type Clock, systemClock, withDeadline } from "./clock.js";
-import { ConnectionLostError, describeError, MirrorError, RefusedError } from "./errors.js";
+import { type Client, destroy, type Opening, openConnection } from "./connection.js";
+import { ConnectionLostError, MirrorError, NotServedError, RefusedError, UnreadableValueError } from "./errors.js";
 import { bookkeepingKey } from "./keys.js";
 import { PUT_SCRIPT, PUT_SCRIPT_SHA } from "./put-script.js";
+import { DEFAULT_DEADLINES, type GatewayDeadlines, type RedisAddress, type RedisEndpoint } from "./redis-address.js";
 import type { KeptValue, RedisGateway, StoredState, StoredValue, WireOutcome, WireWrite } from "./redis-gateway.js";
+import { classify } from "./replies.js";
+import { expectPrimary, locatePrimary } from "./sentinels.js";
+import { readSlotRanges, type SlotRange } from "./slot-map.js";
 import { MAX_SKEW_MS, parseVersion, type Version } from "./version.js";
 
-type Client = ReturnType<typeof createClient>;
+const MEBIBYTE = 2 ** 20;
 
-/** Where Redis is and how to get in. */
-export interface RedisAddress {
-  host: string;
-  port: number;
-  username: string | undefined;
-  password: string | undefined;
-  database: number;
-  tls: { ca: string | undefined } | undefined;
-}
-
-export interface GatewayDeadlines {
-  /** For name look-up, TCP, TLS and the handshake together, ms. */
-  connectMs: number;
-  /** For a command, or a batch, from sending to its last reply, ms. */
-  commandMs: number;
-  /** Added to `commandMs` for each mebibyte of a batch: a slow link is not a dead one. */
-  perMebibyteMs: number;
-}
-
-export const DEFAULT_DEADLINES: GatewayDeadlines = { connectMs: 2_000, commandMs: 2_000, perMebibyteMs: 8_000 };
-
-/** Replies that say "not now" about the whole server: waiting helps, as with a lost connection. */
-const TRANSIENT_REPLIES = new Set(["LOADING", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "BUSY"]);
+/** What is larger than this was not written by the mirror, and is not taken into the host's memory. */
+const MAX_VALUE_BYTES = 32 * MEBIBYTE;
 
 /**
- * The gateway over node-redis. The client bounds neither a command that was sent nor the handshake nor its own
- * `close()`, queues without limit while offline, and reconnects by itself: so each await has a deadline here, after
- * which the client is destroyed and the next call makes another one; its queue and its reconnecting are off.
+ * The gateway to one server over node-redis, or to the one that is the primary now. The client bounds neither a command
+ * that was sent nor the handshake nor its own `close()`, queues without limit while offline, and reconnects by itself: so
+ * each await has a deadline here, after which the client is destroyed and the next call makes another one; its queue and
+ * its reconnecting are off.
  */
 export class NodeRedisGateway implements RedisGateway {
   onConnectionLost: (() => void) | undefined;
@@ -72,8 +56,7 @@ export class NodeRedisGateway implements RedisGateway {
 
   async write(batch: readonly WireWrite[]): Promise<WireOutcome[]> {
     const bytes = batch.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
-    const deadlineMs = this.#deadlines.commandMs + (bytes / 2 ** 20) * this.#deadlines.perMebibyteMs;
-    return this.#withClient(deadlineMs, async (client) => {
+    return this.#withClient(this.#deadlineMs(bytes), async (client) => {
       const replies = await this.#put(client, batch);
       // The server has forgotten the script (`SCRIPT FLUSH`, or it is another one now).
       const forgotten = replies.flatMap((reply, index) => (isUnknownScript(reply) ? [index] : []));
@@ -91,28 +74,28 @@ export class NodeRedisGateway implements RedisGateway {
     });
   }
 
-  read(redisKey: string): Promise<StoredValue> {
-    return this.#withClient(this.#deadlines.commandMs, async (client) => {
+  async read(redisKey: string): Promise<StoredValue> {
+    const versionKey = bookkeepingKey(redisKey, "version");
+    const deadlineMs = await this.#deadlineOf((client) => client.strLen(redisKey));
+    return this.#withClient(deadlineMs, async (client) => {
       // One command, so that the two are of the same moment.
-      const [value, version] = await client.mGet([redisKey, bookkeepingKey(redisKey, "version")]);
+      const [value, version] = await client.mGet([redisKey, versionKey]);
       return { value: value ?? undefined, ...toVersion(version) };
     });
   }
 
-  renew(records: readonly { readonly redisKey: string; readonly ttlSeconds: number }[]): Promise<StoredState[]> {
-    return this.#withClient(this.#deadlines.commandMs, (client) =>
-      Promise.all(
-        records.map(async ({ redisKey, ttlSeconds }) => {
-          const versionKey = bookkeepingKey(redisKey, "version");
-          const [version, hasValue] = await Promise.all([
-            client.mGet([versionKey]),
-            client.expire(redisKey, ttlSeconds),
-            client.expire(versionKey, ttlSeconds),
-          ]);
-          return { hasValue: hasValue === 1, ...toVersion(version[0]) };
-        }),
-      ),
-    );
+  renew(
+    records: readonly { readonly redisKey: string; readonly ttlSeconds: number }[],
+  ): Promise<(StoredState | undefined)[]> {
+    return this.#withClient(this.#deadlines.commandMs, async (client) => {
+      const states = await Promise.all(
+        records.map(({ redisKey, ttlSeconds }) => renewOne(client, redisKey, ttlSeconds).catch(refusalOf)),
+      );
+      const answered = states.map((state) => (state instanceof MirrorError ? undefined : state));
+      const refusal = states.find((state) => state instanceof MirrorError);
+      if (refusal !== undefined && answered.every((state) => state === undefined)) throw refusal;
+      return answered;
+    });
   }
 
   listKept(redisKey: string): Promise<KeptValue[]> {
@@ -124,15 +107,22 @@ export class NodeRedisGateway implements RedisGateway {
     });
   }
 
-  readKept(redisKey: string, version: Version): Promise<string | undefined> {
-    return this.#withClient(
-      this.#deadlines.commandMs,
-      async (client) => (await client.hGet(bookkeepingKey(redisKey, "kept"), version)) ?? undefined,
-    );
+  async readKept(redisKey: string, version: Version): Promise<string | undefined> {
+    const keptKey = bookkeepingKey(redisKey, "kept");
+    const deadlineMs = await this.#deadlineOf((client) => client.hStrLen(keptKey, version));
+    return this.#withClient(deadlineMs, async (client) => (await client.hGet(keptKey, version)) ?? undefined);
   }
 
   async ping(): Promise<void> {
     await this.#withClient(this.#deadlines.commandMs, (client) => client.ping());
+  }
+
+  /** Which nodes of the cluster serve which slots, as this one knows it. @throws ConnectionLostError @throws RefusedError */
+  async slotRanges(): Promise<SlotRange[]> {
+    const reply = await this.#withClient(this.#deadlines.commandMs, (client) =>
+      client.sendCommand(["CLUSTER", "SLOTS"]),
+    );
+    return readSlotRanges(reply, this.#address.host);
   }
 
   close(): void {
@@ -144,56 +134,47 @@ export class NodeRedisGateway implements RedisGateway {
     if (client !== undefined) destroy(client);
   }
 
-  #open() {
-    let client: Client | undefined;
-    let hasSocket = false;
-    let isAbandoned = false;
-    let reject!: (error: Error) => void;
-    const abandonment = new Promise<never>((_resolve, fail) => (reject = fail));
-    // A client that is destroyed before it has its socket forgets the socket that is being made, which then stays open:
-    // it has to have it first. Until then the socket's own timeout bounds it.
-    const letGo = () => {
-      isAbandoned = true;
-      if (client !== undefined && hasSocket) destroy(client);
-    };
-    const abandon = () => {
-      letGo();
-      reject(new ConnectionLostError("The connection was closed while it was being made."));
-    };
-    const work = async () => {
-      const { createClient } = await import("./redis-client.js");
-      if (isAbandoned) return;
-      client = createClient(this.#clientOptions());
-      // Without a listener a cut socket would end the process.
-      client.on("error", () => this.#lose(client!));
-      client.on("connect", () => {
-        hasSocket = true;
-        if (isAbandoned) letGo();
-      });
-      // The mirror is never a reason for the process to stay.
-      client.unref();
-      await client.connect();
-      if (isAbandoned) return destroy(client);
-      this.#client = client;
-      this.#connections++;
-      this.#hasScript = false;
-    };
-    const deadlineMs = this.#deadlines.connectMs;
-    const promise = withDeadline(Promise.race([work(), abandonment]), {
-      deadlineMs,
-      onExpired: () => new ConnectionLostError(`No connection within ${deadlineMs} ms.`),
+  #open(): { promise: Promise<void>; abandon: () => void } {
+    const opening: Opening = openConnection(() => this.#locate(), {
+      address: this.#address,
+      deadlineMs: this.#deadlines.connectMs,
       clock: this.#clock,
-    }).then(
-      () => void (this.#opening = undefined),
-      (error: unknown) => {
-        letGo();
+      onLost: (client) => this.#lose(client),
+      ...(this.#address.sentinels !== undefined && { verify: expectPrimary }),
+    });
+    const promise = opening.promise.then(
+      (client) => {
         this.#opening = undefined;
-        throw classify(error);
+        this.#client = client;
+        this.#connections++;
+        this.#hasScript = false;
+      },
+      (error: unknown) => {
+        this.#opening = undefined;
+        throw error;
       },
     );
     // Reads and writes wait for it each on their own; nobody else needs to hear of it.
     promise.catch(() => {});
-    return { promise, abandon };
+    return { promise, abandon: () => opening.abandon() };
+  }
+
+  async #locate(): Promise<RedisEndpoint> {
+    const { sentinels, tls } = this.#address;
+    if (sentinels === undefined) return this.#address;
+    return locatePrimary(sentinels, tls, this.#deadlines.connectMs / 2, this.#clock);
+  }
+
+  #deadlineMs(bytes: number): number {
+    return this.#deadlines.commandMs + (bytes / MEBIBYTE) * this.#deadlines.perMebibyteMs;
+  }
+
+  /** How long reading may take, by what there is to read. @throws UnreadableValueError if that is more than there can be. */
+  async #deadlineOf(measure: (client: Client) => Promise<unknown>): Promise<number> {
+    const bytes = await this.#withClient(this.#deadlines.commandMs, (client) => measure(client).catch(zeroIfWrongType));
+    if (Number(bytes) > MAX_VALUE_BYTES)
+      throw new UnreadableValueError(`It is larger than ${MAX_VALUE_BYTES / MEBIBYTE} MiB.`);
+    return this.#deadlineMs(Number(bytes) || 0);
   }
 
   async #withClient<T>(deadlineMs: number, work: (client: Client) => Promise<T>): Promise<T> {
@@ -220,11 +201,7 @@ export class NodeRedisGateway implements RedisGateway {
       const script = this.#hasScript ? ["EVALSHA", PUT_SCRIPT_SHA] : ["EVAL", PUT_SCRIPT];
       // Those behind it in the pipeline find it there.
       this.#hasScript = true;
-      return client.sendCommand([...script, ...toArguments(write, horizonMs)]).catch((error: unknown) => {
-        const failure = classify(error);
-        if (failure instanceof RefusedError) return failure;
-        throw failure;
-      });
+      return client.sendCommand([...script, ...toArguments(write, horizonMs)]).catch(refusalOf);
     });
     return Promise.all(replies);
   }
@@ -240,33 +217,30 @@ export class NodeRedisGateway implements RedisGateway {
     destroy(client);
     return isCurrent;
   }
+}
 
-  #clientOptions(): Parameters<typeof createClient>[0] {
-    const { host, port, username, password, database, tls } = this.#address;
-    return {
-      ...(username !== undefined && { username }),
-      ...(password !== undefined && { password }),
-      database,
-      name: "redis-mirrored",
-      // A second buffer, without a bound, behind ours.
-      disableOfflineQueue: true,
-      // Servers before 7.2 answer it with an error, which then counts as one on their dashboards.
-      disableClientInfo: true,
-      // Covers only what was not yet written, at the price of an AbortSignal a command.
-      commandOptions: { timeout: 0 },
-      maintNotifications: "disabled",
-      // All that is needed here, and the one that every server and proxy speaks.
-      RESP: 2,
-      socket: {
-        host,
-        port,
-        connectTimeout: this.#deadlines.connectMs,
-        // Reconnecting belongs to one owner, the engine.
-        reconnectStrategy: false,
-        ...(tls !== undefined && { tls: true as const, ...(tls.ca !== undefined && { ca: tls.ca }) }),
-      },
-    };
-  }
+async function renewOne(client: Client, redisKey: string, ttlSeconds: number): Promise<StoredState> {
+  const versionKey = bookkeepingKey(redisKey, "version");
+  const [version, hasValue] = await Promise.all([
+    client.mGet([versionKey]),
+    client.expire(redisKey, ttlSeconds),
+    client.expire(versionKey, ttlSeconds),
+  ]);
+  return { hasValue: hasValue === 1, ...toVersion(version[0]) };
+}
+
+/** What concerns one command alone: the others have replies of their own. @throws ConnectionLostError */
+function refusalOf(error: unknown): RefusedError | NotServedError {
+  const failure = classify(error);
+  if (failure instanceof RefusedError || failure instanceof NotServedError) return failure;
+  throw failure;
+}
+
+/** `MGET` takes what is no string for absent. */
+function zeroIfWrongType(error: unknown): number {
+  const failure = classify(error);
+  if (failure instanceof RefusedError && failure.reply === "WRONGTYPE") return 0;
+  throw failure;
 }
 
 function toArguments(
@@ -293,28 +267,4 @@ function toVersion(stored: string | null | undefined): Omit<StoredValue, "value"
   const [version, note] = (stored ?? "").split(" ");
   const isVersion = parseVersion(version) !== undefined;
   return { version: isVersion ? version : undefined, isDeleted: isVersion && note === "deleted" };
-}
-
-/** Tells "Redis said no" from "Redis is not there". The reply's text stays with the cause: it may quote what was sent. */
-function classify(error: unknown): MirrorError {
-  if (error instanceof MirrorError) return error;
-  const reply = error instanceof Error ? /^([A-Z][A-Z0-9]+) /.exec(error.message)?.[1] : undefined;
-  if (reply !== undefined && !TRANSIENT_REPLIES.has(reply)) return new RefusedError(reply);
-  return new ConnectionLostError(
-    reply === undefined ? `The connection failed: ${describeConnectionError(error)}.` : `Redis is not ready: ${reply}.`,
-  );
-}
-
-/** System errors carry a code that says more than their message (which for several addresses is empty). */
-function describeConnectionError(error: unknown): string {
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" ? code : describeError(error);
-}
-
-function destroy(client: Client): void {
-  try {
-    client.destroy();
-  } catch {
-    // It was closed already.
-  }
 }

@@ -100,6 +100,43 @@ describe("the settings", () => {
     expect(settingsOf({ env: { REDIS_URL: "redis://other" } }).address.tls).to.equal(undefined);
   });
 
+  it("name the sentinels and what they watch, from the environment or as options", () => {
+    const env = {
+      REDIS_SENTINELS: "one, two:5000,[::1]:5001",
+      REDIS_MASTER_NAME: "primary",
+      REDIS_SENTINEL_USERNAME: "watcher",
+      REDIS_SENTINEL_PASSWORD: "canary",
+      REDIS_PASSWORD: "secret",
+    };
+    const { address } = settingsOf({ env });
+    expect(address.sentinels).to.deep.equal({
+      endpoints: [
+        { host: "one", port: 26_379 },
+        { host: "two", port: 5000 },
+        { host: "::1", port: 5001 },
+      ],
+      masterName: "primary",
+      username: "watcher",
+      password: "canary",
+    });
+    expect(address.password).to.equal("secret");
+    expect(settingsOf({ redis: { sentinels: ["one:1"] } }).address.sentinels).to.deep.equal({
+      endpoints: [{ host: "one", port: 1 }],
+      masterName: "mymaster",
+      username: undefined,
+      password: undefined,
+    });
+  });
+
+  it("name some nodes of a cluster, from the environment or as an option", () => {
+    const expected = [
+      { host: "one", port: 6379 },
+      { host: "two", port: 7001 },
+    ];
+    expect(settingsOf({ env: { REDIS_CLUSTER: "one,two:7001" } }).address.cluster).to.deep.equal(expected);
+    expect(settingsOf({ redis: { cluster: ["one", "two:7001"] } }).address.cluster).to.deep.equal(expected);
+  });
+
   it("take the certificate authorities from a file or an option", () => {
     const folder = mkdtempSync(join(tmpdir(), "redis-mirrored-"));
     const file = join(folder, "ca.pem");
@@ -159,6 +196,30 @@ describe("the settings", () => {
     [
       { keys: ["can ary"] },
       "Expected `keys` to be keys of 32 bytes in base64url, separated by commas, got 7 characters that are not base64url",
+    ],
+    [
+      { env: { REDIS_SENTINELS: "one,user:canary@two" } },
+      "Expected `REDIS_SENTINELS` to be one or more of `host:port`, separated by commas, got 1 that are not",
+    ],
+    [
+      { redis: { cluster: [] } },
+      "Expected `redis.cluster` to be one or more of `host:port`, separated by commas, got none",
+    ],
+    [
+      { env: { REDIS_CLUSTER: "one:70000" } },
+      "Expected `REDIS_CLUSTER` to be one or more of `host:port`, separated by commas, got 1 that are not",
+    ],
+    [
+      { env: { REDIS_MASTER_NAME: "primary" } },
+      "Expected `REDIS_SENTINELS` to be given where there is a REDIS_MASTER_NAME, got nothing",
+    ],
+    [
+      { env: { REDIS_CLUSTER: "one", REDIS_SENTINELS: "two" } },
+      "Expected `redis.cluster` to be none where there are sentinels, got both",
+    ],
+    [
+      { env: { REDIS_CLUSTER: "one", REDIS_DB: "1" } },
+      "Expected `redis.database` to be 0, the only one of a cluster, got 1",
     ],
     [{ keys: [5 as never] }, "Expected `keys` to be an array of strings, got something else"],
   ] satisfies [MirrorOptions, string][]) {

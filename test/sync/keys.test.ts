@@ -1,6 +1,7 @@
 import { expect } from "chai";
+import calculateSlot from "cluster-key-slot";
 import fc from "fast-check";
-import { encodeId, KeySpace } from "#dist/sync/keys.js";
+import { bookkeepingKey, encodeId, KeySpace } from "#dist/sync/keys.js";
 
 const HOSTILE = [
   ":",
@@ -30,7 +31,24 @@ describe("keys", () => {
   it("are `roo:<userId>:<record>`, and with an instance id `roo:<userId>:<instanceId>:<record>`", () => {
     const id = { userId: "alice@example.org", record: "taskHistory" };
     expect(new KeySpace().keyOf(id)).to.equal("roo:alice@example.org:taskHistory");
-    expect(new KeySpace("lap top").keyOf(id)).to.equal("roo:alice@example.org:lap%20top:taskHistory");
+    expect(new KeySpace({ instanceId: "lap top" }).keyOf(id)).to.equal("roo:alice@example.org:lap%20top:taskHistory");
+  });
+
+  it("have the user id as their hash tag on a cluster, so that all of one user's lie on one node", () => {
+    const keySpace = new KeySpace({ isCluster: true, instanceId: "laptop" });
+    const keyOf = (userId: string, record: string) => keySpace.keyOf({ userId, record });
+    expect(keyOf("alice", "taskHistory")).to.equal("roo:{alice}:laptop:taskHistory");
+    expect(keyOf("}a{b}", "taskHistory")).to.equal("roo:{%7Da%7Bb%7D}:laptop:taskHistory");
+    for (const userId of ["alice", "}a{b}", ...HOSTILE]) {
+      const history = keyOf(userId, "taskHistory");
+      const ofOneUser = [
+        history,
+        keyOf(userId, "provider"),
+        bookkeepingKey(history, "version"),
+        bookkeepingKey(history, "kept"),
+      ];
+      expect(new Set(ofOneUser.map((key) => calculateSlot(key))).size, userId).to.equal(1);
+    }
   });
 
   it("keep letters, digits and ._@-, and percent-encode the UTF-8 bytes of everything else", () => {
@@ -59,7 +77,8 @@ describe("keys", () => {
         (user, other, instance) => {
           const record = "taskHistory";
           return (
-            new KeySpace(instance).keyOf({ userId: user, record }) !== new KeySpace().keyOf({ userId: other, record })
+            new KeySpace({ instanceId: instance }).keyOf({ userId: user, record }) !==
+            new KeySpace().keyOf({ userId: other, record })
           );
         },
       ),

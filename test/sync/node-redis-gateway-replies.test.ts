@@ -3,7 +3,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { inspect } from "node:util";
 import { expect } from "chai";
 import type { Clock } from "#dist/sync/clock.js";
-import { NodeRedisGateway, type RedisAddress } from "#dist/sync/node-redis-gateway.js";
+import { NodeRedisGateway } from "#dist/sync/node-redis-gateway.js";
+import type { RedisAddress } from "#dist/sync/redis-address.js";
 import type { WireWrite } from "#dist/sync/redis-gateway.js";
 import { RedisServer } from "../support/redis-server.js";
 
@@ -139,7 +140,25 @@ describe("the gateway on node-redis, facing what a server says seldom", () => {
     expect(gateway.isConnected).to.equal(false);
   });
 
-  for (const reply of ["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY"]) {
+  for (const reply of ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"]) {
+    it(`takes ${reply} for a node that does not serve this key now, and keeps the connection for the others`, async () => {
+      scripted.replies.set("EVAL", `-${reply} 42 127.0.0.1:7001`).set("MGET", `-${reply} 42 127.0.0.1:7001`);
+      expect((await gateway.write([WRITE]))[0])
+        .to.deep.include({ kind: "failed" })
+        .and.to.have.nested.property("error.code", "NOT_SERVED");
+      expect(await failureOf(gateway.read("a"))).to.include({ code: "NOT_SERVED", reply });
+      expect(gateway.isConnected).to.equal(true);
+    });
+  }
+
+  it("does not take into memory what is larger than the mirror writes", async () => {
+    scripted.replies.set("STRLEN", `:${512 * 2 ** 20}`).set("HSTRLEN", `:${512 * 2 ** 20}`);
+    for (const reading of [gateway.read("a"), gateway.readKept("a", WRITE.version)])
+      expect(await failureOf(reading)).to.include({ code: "UNREADABLE_VALUE", message: "It is larger than 32 MiB." });
+    expect(scripted.received).not.to.include.members(["MGET", "HGET"]);
+  });
+
+  for (const reply of ["LOADING", "MASTERDOWN", "BUSY"]) {
     it(`takes ${reply} for a server that is not there yet, and connects anew the next time`, async () => {
       await gateway.connect();
       scripted.replies.set("EVAL", `-${reply} not now`);

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { expect } from "chai";
-import { type GatewayDeadlines, NodeRedisGateway, type RedisAddress } from "#dist/sync/node-redis-gateway.js";
+import { NodeRedisGateway } from "#dist/sync/node-redis-gateway.js";
+import type { GatewayDeadlines, RedisAddress } from "#dist/sync/redis-address.js";
 import type { WireWrite } from "#dist/sync/redis-gateway.js";
 import { RedisServer } from "../support/redis-server.js";
 

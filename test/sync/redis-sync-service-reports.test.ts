@@ -298,7 +298,7 @@ describe("RedisSyncService, as seen from outside", () => {
   });
 
   it("names the keys with the instance id it was given", async () => {
-    service = make({ keySpace: new KeySpace("laptop") });
+    service = make({ keySpace: new KeySpace({ instanceId: "laptop" }) });
     service.set(INSTRUCTIONS, "value");
     await timers.tickAsync(100);
     expect([...gateway.store.keys()]).to.deep.equal(["roo:alice:laptop:customInstructions"]);

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { setTimeout as pause } from "node:timers/promises";
 import { Catalogue, Codec, FixedKeyRing, KeySpace, parseKeys, type Settings } from "../../index.js";
 import { bookkeepingKey } from "../../sync/keys.js";
+import { keySpaceOf } from "../../settings/settings.js";
 import { newestFirst } from "../../sync/snapshot.js";
 import type { LocalState } from "./session.js";
 
@@ -26,7 +27,7 @@ export class RedisView {
   constructor(settings: Settings, userId: string, key: string) {
     this.#settings = settings;
     this.#userId = userId;
-    this.#keySpace = new KeySpace(settings.instanceId);
+    this.#keySpace = keySpaceOf(settings);
     this.#codec = new Codec(new FixedKeyRing(parseKeys(key)));
   }
 

@@ -1,0 +1,116 @@
+import type { RedisAddress, RedisEndpoint, SentinelAddress } from "../sync/redis-address.js";
+import type { MirrorOptions } from "./options.js";
+import type { Given, SettingsReader } from "./settings-reader.js";
+
+const MAX_DATABASE = 2 ** 31 - 1;
+
+/** Where Redis is and how to get in: the parts, what the URL overrides of them, and who knows where the primary is. */
+export function readAddress(reader: SettingsReader, redis: NonNullable<MirrorOptions["redis"]>): RedisAddress {
+  const parts: RedisAddress = {
+    host: reader.text(reader.given("redis.host", redis.host, "REDIS_HOST")) ?? "localhost",
+    port: reader.integer(reader.given("redis.port", redis.port, "REDIS_PORT"), 1, 65_535) ?? 6379,
+    username: reader.text(reader.given("redis.username", redis.username, "REDIS_USERNAME")),
+    password: reader.secret(reader.given("redis.password", redis.password, "REDIS_PASSWORD")),
+    database: reader.integer(reader.given("redis.database", redis.database, "REDIS_DB"), 0, MAX_DATABASE) ?? 0,
+    tls: readTls(reader, redis.tls),
+  };
+  const url = reader.given("redis.url", redis.url, "REDIS_URL");
+  const address = url === undefined ? parts : { ...parts, ...readUrl(reader, url, parts) };
+  const sentinels = readSentinels(reader, redis);
+  const cluster = readCluster(reader, redis);
+  if (cluster !== undefined) {
+    if (sentinels !== undefined) reader.reject("redis.cluster", "none where there are sentinels", "both");
+    if (address.database !== 0) reader.reject("redis.database", "0, the only one of a cluster", `${address.database}`);
+  }
+  return { ...address, ...(sentinels !== undefined && { sentinels }), ...(cluster !== undefined && { cluster }) };
+}
+
+function readSentinels(
+  reader: SettingsReader,
+  redis: NonNullable<MirrorOptions["redis"]>,
+): SentinelAddress | undefined {
+  const given = reader.given("redis.sentinels", redis.sentinels, "REDIS_SENTINELS");
+  const masterName = reader.text(reader.given("redis.masterName", redis.masterName, "REDIS_MASTER_NAME"));
+  if (given === undefined) {
+    if (masterName !== undefined)
+      reader.reject("REDIS_SENTINELS", "given where there is a REDIS_MASTER_NAME", "nothing");
+    return undefined;
+  }
+  const { sentinelUsername, sentinelPassword } = redis;
+  return {
+    endpoints: readEndpoints(reader, given, 26_379),
+    masterName: masterName ?? "mymaster",
+    username: reader.text(reader.given("redis.sentinelUsername", sentinelUsername, "REDIS_SENTINEL_USERNAME")),
+    password: reader.secret(reader.given("redis.sentinelPassword", sentinelPassword, "REDIS_SENTINEL_PASSWORD")),
+  };
+}
+
+function readCluster(
+  reader: SettingsReader,
+  redis: NonNullable<MirrorOptions["redis"]>,
+): readonly RedisEndpoint[] | undefined {
+  const given = reader.given("redis.cluster", redis.cluster, "REDIS_CLUSTER");
+  return given === undefined ? undefined : readEndpoints(reader, given, 6_379);
+}
+
+/** `host`, `host:port` or `[::1]:port`, several of them separated by commas. */
+function readEndpoints(reader: SettingsReader, { setting, value }: Given, defaultPort: number): RedisEndpoint[] {
+  const texts: unknown[] = Array.isArray(value) ? value : String(value).split(",");
+  const endpoints = texts.map((text) => readEndpoint(text, defaultPort));
+  const known = endpoints.filter((endpoint) => endpoint !== undefined);
+  if (known.length > 0 && known.length === endpoints.length) return known;
+  reader.reject(
+    setting,
+    "one or more of `host:port`, separated by commas",
+    texts.length === 0 ? "none" : `${endpoints.length - known.length} that are not`,
+  );
+  return [];
+}
+
+function readEndpoint(text: unknown, defaultPort: number): RedisEndpoint | undefined {
+  const form = /^\s*(?:\[([0-9a-fA-F:.]+)\]|([^\s:@/[\]]+))(?::(\d{1,5}))?\s*$/;
+  const match = typeof text === "string" ? form.exec(text) : null;
+  if (match === null) return undefined;
+  const port = match[3] === undefined ? defaultPort : Number(match[3]);
+  return port >= 1 && port <= 65_535 ? { host: (match[1] ?? match[2])!, port } : undefined;
+}
+
+function readTls(reader: SettingsReader, option: boolean | { ca?: string } | undefined): RedisAddress["tls"] {
+  if (typeof option === "object" && option !== null)
+    return { ca: reader.secret({ setting: "redis.tls.ca", value: option.ca }) };
+  const file = reader.text(reader.given("", undefined, "REDIS_TLS_CA"));
+  const isOn = reader.boolean(reader.given("redis.tls", option, "REDIS_TLS"), file !== undefined);
+  return isOn ? { ca: file === undefined ? undefined : reader.file("REDIS_TLS_CA", file) } : undefined;
+}
+
+/** The parts that the URL names; the message never quotes it, a password may be anywhere in it. */
+function readUrl(reader: SettingsReader, { setting, value }: Given, parts: RedisAddress): Partial<RedisAddress> {
+  const expected = "a redis:// or rediss:// URL with a host";
+  if (typeof value !== "string" || !URL.canParse(value)) {
+    reader.reject(setting, expected, typeof value === "string" ? "text that is no URL" : `a ${typeof value}`);
+    return {};
+  }
+  const url = new URL(value);
+  const database = decode(url.pathname.slice(1));
+  if (url.protocol !== "redis:" && url.protocol !== "rediss:")
+    reader.reject(setting, expected, `a ${url.protocol} URL`);
+  else if (url.hostname === "") reader.reject(setting, expected, "a URL without a host");
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    ...(url.port !== "" && { port: Number(url.port) }),
+    ...(url.username !== "" && { username: decode(url.username) }),
+    ...(url.password !== "" && { password: decode(url.password) }),
+    ...(database !== "" && {
+      database: reader.integer({ setting: `the database of ${setting}`, value: database }, 0, MAX_DATABASE) ?? 0,
+    }),
+    tls: url.protocol === "rediss:" ? (parts.tls ?? { ca: undefined }) : parts.tls,
+  };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,82 @@
+import { readFileSync } from "node:fs";
+import type { SettingProblem } from "./settings.js";
+
+/** A value and the name under which the user gave it, for whoever has to say that it is wrong. */
+export interface Given {
+  readonly setting: string;
+  readonly value: unknown;
+}
+
+/** Reads one setting at a time and notes what is wrong with it; where it is, the answer is `undefined`, or the fallback. */
+export class SettingsReader {
+  readonly #env: Record<string, string | undefined>;
+  readonly #problems: SettingProblem[];
+
+  constructor(env: Record<string, string | undefined>, problems: SettingProblem[]) {
+    this.#env = env;
+    this.#problems = problems;
+  }
+
+  /** An empty environment variable counts as one that is not set. */
+  given(option: string, value: unknown, variable: string): Given | undefined {
+    if (value !== undefined) return { setting: option, value };
+    const text = this.#env[variable];
+    return text === undefined || text === "" ? undefined : { setting: variable, value: text };
+  }
+
+  reject(setting: string, expected: string, got: string): void {
+    this.#problems.push({ setting, expected, got });
+  }
+
+  text(given: Given | undefined): string | undefined {
+    if (given?.value === undefined) return undefined;
+    if (typeof given.value === "string") return given.value;
+    this.reject(given.setting, "a string", describe(given.value));
+    return undefined;
+  }
+
+  /** As `text`, and says nothing of what it got. */
+  secret(given: Given | undefined): string | undefined {
+    if (given?.value === undefined) return undefined;
+    if (typeof given.value === "string") return given.value;
+    this.reject(given.setting, "a string", `a ${typeof given.value}`);
+    return undefined;
+  }
+
+  integer(given: Given | undefined, minimum: number, maximum: number): number | undefined {
+    if (given?.value === undefined) return undefined;
+    const { setting, value } = given;
+    const number = typeof value === "string" && /^\s*\d+\s*$/.test(value) ? Number(value) : value;
+    if (Number.isInteger(number) && (number as number) >= minimum && (number as number) <= maximum)
+      return number as number;
+    this.reject(setting, `an integer from ${minimum} to ${maximum}`, describe(value));
+    return undefined;
+  }
+
+  boolean(given: Given | undefined, fallback: boolean): boolean {
+    if (given === undefined) return fallback;
+    const word = String(given.value).trim().toLowerCase();
+    if (["true", "1", "yes", "on"].includes(word)) return true;
+    if (["false", "0", "no", "off"].includes(word)) return false;
+    this.reject(given.setting, "true or false", describe(given.value));
+    return fallback;
+  }
+
+  file(setting: string, path: string): string | undefined {
+    try {
+      return readFileSync(path, "utf8");
+    } catch (error) {
+      this.reject(
+        setting,
+        "a file that can be read",
+        `\`${path}\` (${(error as NodeJS.ErrnoException).code ?? "unreadable"})`,
+      );
+      return undefined;
+    }
+  }
+}
+
+function describe(value: unknown): string {
+  const text = typeof value === "object" ? Object.prototype.toString.call(value) : String(value);
+  return `\`${text.length > 60 ? `${text.slice(0, 60)}…` : text}\` (${typeof value})`;
+}

@@ -1,0 +1,258 @@
+import { type Clock, systemClock } from "./clock.js";
+import { ConnectionLostError, MirrorError, NotServedError, RefusedError } from "./errors.js";
+import { NodeRedisGateway } from "./node-redis-gateway.js";
+import {
+  DEFAULT_DEADLINES,
+  type GatewayDeadlines,
+  nameOf,
+  type RedisAddress,
+  type RedisEndpoint,
+} from "./redis-address.js";
+import type { KeptValue, RedisGateway, StoredState, StoredValue, WireOutcome, WireWrite } from "./redis-gateway.js";
+import { SlotMap } from "./slot-map.js";
+import type { Version } from "./version.js";
+
+/** After a node could not be reached, it is left alone for so long: each try may cost the whole deadline for connecting. */
+const NODE_PAUSE_MS = 5_000;
+
+/** One primary of the cluster. */
+interface Node {
+  readonly endpoint: RedisEndpoint;
+  readonly gateway: NodeRedisGateway;
+  /** When it is worth a try again, on the gateway's clock. */
+  retryAtMs: number;
+}
+
+/**
+ * The gateway to a cluster: a gateway to each of its primaries, and the map of who serves which key. A node that is gone
+ * takes only its own keys along: their writes fail one by one, and the others' arrive.
+ *
+ * Everything of one record lies in one slot. While that is on its way to another node, a command for several keys can be
+ * served by neither (`TRYAGAIN`), so its writes fail and are sent again; only `MOVED` is followed at once.
+ */
+export class ClusterGateway implements RedisGateway {
+  onConnectionLost: (() => void) | undefined;
+  readonly #address: RedisAddress;
+  readonly #deadlines: GatewayDeadlines;
+  readonly #clock: Clock;
+  readonly #nodes = new Map<string, Node>();
+  #map = new SlotMap([]);
+  /** Whether somebody has said, or may have reason to say, that it is out of date. */
+  #isMapStale = true;
+  #refreshing: Promise<void> | undefined;
+  /** Of nodes that have left. */
+  #earlierConnections = 0;
+  #isClosed = false;
+
+  /** @param address Its `cluster` names nodes to begin with; host and port are not used. */
+  constructor(address: RedisAddress, deadlines: GatewayDeadlines = DEFAULT_DEADLINES, clock: Clock = systemClock) {
+    this.#address = address;
+    this.#deadlines = deadlines;
+    this.#clock = clock;
+  }
+
+  get connections(): number {
+    return this.#gateways.reduce((sum, { connections }) => sum + connections, this.#earlierConnections);
+  }
+
+  get isConnected(): boolean {
+    return this.#gateways.some(({ isConnected }) => isConnected);
+  }
+
+  /** To all primaries; one is enough to go on. */
+  async connect(): Promise<void> {
+    if (this.#isClosed) throw new ConnectionLostError("The mirror is closed.");
+    if (this.#isMapStale) await this.#refreshMap();
+    await firstSuccess(this.#map.primaries.map((endpoint) => this.#ask(endpoint, (gateway) => gateway.connect())));
+  }
+
+  async write(batch: readonly WireWrite[]): Promise<WireOutcome[]> {
+    const outcomes = await this.#route(batch, (gateway, writes) => gateway.write(writes));
+    return outcomes.map((outcome) => (outcome instanceof MirrorError ? { kind: "failed", error: outcome } : outcome));
+  }
+
+  async renew(
+    records: readonly { readonly redisKey: string; readonly ttlSeconds: number }[],
+  ): Promise<(StoredState | undefined)[]> {
+    const states = await this.#route(records, (gateway, some) => gateway.renew(some));
+    return states.map((state) => (state instanceof MirrorError ? undefined : state));
+  }
+
+  read(redisKey: string): Promise<StoredValue> {
+    return this.#askOwner(redisKey, (gateway) => gateway.read(redisKey));
+  }
+
+  listKept(redisKey: string): Promise<KeptValue[]> {
+    return this.#askOwner(redisKey, (gateway) => gateway.listKept(redisKey));
+  }
+
+  readKept(redisKey: string, version: Version): Promise<string | undefined> {
+    return this.#askOwner(redisKey, (gateway) => gateway.readKept(redisKey, version));
+  }
+
+  async ping(): Promise<void> {
+    await this.connect();
+    await firstSuccess(this.#map.primaries.map((endpoint) => this.#ask(endpoint, (gateway) => gateway.ping())));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const { gateway } of this.#nodes.values()) gateway.close();
+  }
+
+  get #gateways(): NodeRedisGateway[] {
+    return [...this.#nodes.values()].map(({ gateway }) => gateway);
+  }
+
+  // ── To each key its node ─────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What each node answers about its keys, or why it does not. @throws ConnectionLostError @throws RefusedError if none does. */
+  async #route<Item extends { readonly redisKey: string }, Answer>(
+    items: readonly Item[],
+    ask: (gateway: NodeRedisGateway, items: readonly Item[]) => Promise<readonly Answer[]>,
+  ): Promise<(Answer | MirrorError)[]> {
+    await this.connect();
+    const answers: (Answer | MirrorError)[] = [...(await this.#routeOnce(items, ask))];
+    const moved = answers.flatMap((answer, index) => (isMoved(answer) ? [index] : []));
+    if (moved.length > 0) {
+      await this.#refreshMap();
+      const again = await this.#routeOnce(
+        moved.map((index) => items[index]!),
+        ask,
+      );
+      for (const [position, index] of moved.entries()) answers[index] = again[position]!;
+    }
+    const failure = answers.find((answer) => answer instanceof MirrorError);
+    if (failure !== undefined && answers.every((answer) => answer instanceof MirrorError)) throw failure;
+    return answers;
+  }
+
+  /** One round trip to each node that has a part in it, all at once. */
+  async #routeOnce<Item extends { readonly redisKey: string }, Answer>(
+    items: readonly Item[],
+    ask: (gateway: NodeRedisGateway, items: readonly Item[]) => Promise<readonly Answer[]>,
+  ): Promise<(Answer | MirrorError)[]> {
+    const answers = new Array<Answer | MirrorError>(items.length);
+    const parts = [...this.#groupByOwner(items).values()].map(async ({ endpoint, indexes }) => {
+      const part = indexes.map((index) => items[index]!);
+      const answered = await this.#ask(endpoint, (gateway) => ask(gateway, part)).catch(asMirrorError);
+      for (const [position, index] of indexes.entries())
+        answers[index] = answered instanceof MirrorError ? answered : answered[position]!;
+    });
+    await Promise.all(parts);
+    return answers;
+  }
+
+  #groupByOwner(items: readonly { readonly redisKey: string }[]) {
+    const groups = new Map<string, { readonly endpoint: RedisEndpoint | undefined; readonly indexes: number[] }>();
+    for (const [index, { redisKey }] of items.entries()) {
+      const endpoint = this.#map.ownerOf(redisKey);
+      const name = endpoint === undefined ? "" : nameOf(endpoint);
+      const group = groups.get(name) ?? { endpoint, indexes: [] };
+      groups.set(name, group);
+      group.indexes.push(index);
+    }
+    return groups;
+  }
+
+  async #askOwner<Answer>(redisKey: string, ask: (gateway: NodeRedisGateway) => Promise<Answer>): Promise<Answer> {
+    const [answer] = await this.#route([{ redisKey }], async (gateway) => [{ answer: await ask(gateway) }]);
+    if (answer instanceof MirrorError) throw answer;
+    return answer!.answer;
+  }
+
+  /** @throws ConnectionLostError @throws RefusedError @throws NotServedError */
+  async #ask<Answer>(
+    endpoint: RedisEndpoint | undefined,
+    ask: (gateway: NodeRedisGateway) => Promise<Answer>,
+  ): Promise<Answer> {
+    if (endpoint === undefined) {
+      this.#isMapStale = true;
+      throw new ConnectionLostError("No node of the cluster serves this key.");
+    }
+    if (this.#isClosed) throw new ConnectionLostError("The mirror is closed.");
+    const node = this.#nodeAt(endpoint);
+    const wasConnected = node.gateway.isConnected;
+    if (!wasConnected && this.#clock.now() < node.retryAtMs) {
+      this.#isMapStale = true;
+      throw new ConnectionLostError(`The node ${nameOf(endpoint)} cannot be reached.`);
+    }
+    try {
+      return await ask(node.gateway);
+    } catch (error) {
+      if (error instanceof ConnectionLostError && !wasConnected) node.retryAtMs = this.#clock.now() + NODE_PAUSE_MS;
+      // Another node may have taken its place.
+      this.#isMapStale = true;
+      throw error;
+    }
+  }
+
+  #nodeAt(endpoint: RedisEndpoint): Node {
+    const name = nameOf(endpoint);
+    let node = this.#nodes.get(name);
+    if (node === undefined) {
+      const gateway = new NodeRedisGateway(
+        { ...this.#address, ...endpoint, sentinels: undefined },
+        this.#deadlines,
+        this.#clock,
+      );
+      gateway.onConnectionLost = () => this.onConnectionLost?.();
+      node = { endpoint, gateway, retryAtMs: -Infinity };
+      this.#nodes.set(name, node);
+    }
+    return node;
+  }
+
+  // ── Who serves what ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  #refreshMap(): Promise<void> {
+    this.#refreshing ??= this.#askForMap().finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  /** From a node that is connected, else from whichever answers first. */
+  async #askForMap(): Promise<void> {
+    const connected = [...this.#nodes.values()]
+      .filter(({ gateway }) => gateway.isConnected)
+      .map(({ endpoint }) => endpoint);
+    const others = [...this.#map.primaries, ...(this.#address.cluster ?? [])];
+    const askAll = (endpoints: readonly RedisEndpoint[]) =>
+      firstSuccess(endpoints.map((endpoint) => this.#ask(endpoint, (gateway) => gateway.slotRanges())));
+    const ranges = await askAll(connected).catch(() => askAll(others));
+    if (ranges.length === 0) throw new NotServedError("CLUSTERDOWN");
+    this.#map = new SlotMap(ranges);
+    this.#isMapStale = false;
+    this.#forgetOthers(new Set(this.#map.primaries.map(nameOf)));
+  }
+
+  /** Those who are no primaries any more, and those who were only asked for the way. */
+  #forgetOthers(current: ReadonlySet<string>): void {
+    for (const [name, { gateway }] of this.#nodes) {
+      if (current.has(name)) continue;
+      this.#earlierConnections += gateway.connections;
+      this.#nodes.delete(name);
+      gateway.close();
+    }
+  }
+}
+
+function isMoved(answer: unknown): boolean {
+  const error = (answer as { error?: unknown } | undefined)?.error ?? answer;
+  return error instanceof NotServedError && error.reply === "MOVED";
+}
+
+function asMirrorError(error: unknown): MirrorError {
+  if (error instanceof MirrorError) return error;
+  throw error;
+}
+
+/** The first that succeeds, or what they failed with: a refusal says more than a node that is away. */
+async function firstSuccess<T>(works: readonly Promise<T>[]): Promise<T> {
+  try {
+    return await Promise.any(works);
+  } catch (error) {
+    const { errors } = error as AggregateError;
+    const refusal: unknown = errors.find((each) => each instanceof RefusedError);
+    throw refusal ?? errors[0] ?? new ConnectionLostError("No node of the cluster is known.");
+  }
+}

@@ -1,0 +1,114 @@
+import type { createClient } from "@redis/client";
+import { type Clock, withDeadline } from "./clock.js";
+import { ConnectionLostError } from "./errors.js";
+import type { RedisAddress, RedisEndpoint } from "./redis-address.js";
+import { classify } from "./replies.js";
+
+export type Client = ReturnType<typeof createClient>;
+
+export interface ConnectionOptions {
+  /** How to get in; where, says `endpoint`. */
+  address: Pick<RedisAddress, "username" | "password" | "database" | "tls">;
+  deadlineMs: number;
+  clock: Clock;
+  /** Called when an established connection ends. */
+  onLost: (client: Client) => void;
+  /** Looks who has answered, before anything is asked. Rejects if it is not who was meant. */
+  verify?: (client: Client) => Promise<void>;
+}
+
+/** A connection that is being made, and can be given up. */
+export interface Opening {
+  /** @throws ConnectionLostError @throws RefusedError */
+  readonly promise: Promise<Client>;
+  abandon(): void;
+}
+
+/**
+ * Connects, handshake included, within the deadline; what is given up leaves no socket behind.
+ * @param endpoint Asked for when the client is loaded; its time counts too.
+ */
+export function openConnection(endpoint: () => Promise<RedisEndpoint>, options: ConnectionOptions): Opening {
+  const { address, deadlineMs, clock, onLost } = options;
+  let client: Client | undefined;
+  let hasSocket = false;
+  let isAbandoned = false;
+  let reject!: (error: Error) => void;
+  const abandonment = new Promise<never>((_resolve, fail) => (reject = fail));
+  // A client that is destroyed before it has its socket forgets the socket that is being made, which then stays open:
+  // it has to have it first. Until then the socket's own timeout bounds it.
+  const letGo = () => {
+    isAbandoned = true;
+    if (client !== undefined && hasSocket) destroy(client);
+  };
+  const work = async (): Promise<Client> => {
+    const [{ createClient }, { host, port }] = await Promise.all([import("./redis-client.js"), endpoint()]);
+    if (isAbandoned) throw new ConnectionLostError("The connection was given up.");
+    const made = createClient(toClientOptions({ ...address, host, port }, deadlineMs));
+    client = made;
+    // Without a listener a cut socket would end the process.
+    made.on("error", () => onLost(made));
+    made.on("connect", () => {
+      hasSocket = true;
+      if (isAbandoned) letGo();
+    });
+    // The mirror is never a reason for the process to stay.
+    made.unref();
+    await made.connect();
+    await options.verify?.(made);
+    if (isAbandoned) destroy(made);
+    return made;
+  };
+  const promise = withDeadline(Promise.race([work(), abandonment]), {
+    deadlineMs,
+    onExpired: () => new ConnectionLostError(`No connection within ${deadlineMs} ms.`),
+    clock,
+  }).catch((error: unknown) => {
+    letGo();
+    throw classify(error);
+  });
+  return {
+    promise,
+    abandon() {
+      letGo();
+      reject(new ConnectionLostError("The connection was closed while it was being made."));
+    },
+  };
+}
+
+export function destroy(client: Client): void {
+  try {
+    client.destroy();
+  } catch {
+    // It was closed already.
+  }
+}
+
+function toClientOptions(
+  { host, port, username, password, database, tls }: RedisAddress,
+  connectTimeout: number,
+): Parameters<typeof createClient>[0] {
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    database,
+    name: "redis-mirrored",
+    // A second buffer, without a bound, behind ours.
+    disableOfflineQueue: true,
+    // Servers before 7.2 answer it with an error, which then counts as one on their dashboards.
+    disableClientInfo: true,
+    // Covers only what was not yet written, at the price of an AbortSignal a command.
+    commandOptions: { timeout: 0 },
+    maintNotifications: "disabled",
+    // All that is needed here, and the one that every server and proxy speaks.
+    RESP: 2,
+    socket: {
+      host,
+      port,
+      connectTimeout,
+      // Reconnecting belongs to one owner, the engine.
+      reconnectStrategy: false,
+      ...(tls !== undefined && { tls: true as const, ...(tls.ca !== undefined && { ca: tls.ca }) }),
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { type Clock, withDeadline } from "./clock.js";
+import { type Client, destroy, openConnection, type Opening } from "./connection.js";
+import { ConnectionLostError, RefusedError } from "./errors.js";
+import { nameOf, type RedisAddress, type RedisEndpoint, type SentinelAddress } from "./redis-address.js";
+import { classify } from "./replies.js";
+
+/**
+ * Asks all sentinels at once where the primary is, and believes what most of them say: one that has been cut off from
+ * the others, or restarted, may still name the old one. A majority decides at once; without one, what is known at the
+ * deadline does.
+ * @see https://redis.io/docs/latest/develop/reference/sentinel-clients/
+ * @throws ConnectionLostError
+ */
+export async function locatePrimary(
+  sentinels: SentinelAddress,
+  tls: RedisAddress["tls"],
+  deadlineMs: number,
+  clock: Clock,
+): Promise<RedisEndpoint> {
+  const { endpoints, masterName } = sentinels;
+  const votes = new Map<string, { readonly endpoint: RedisEndpoint; count: number }>();
+  const openings = endpoints.map((endpoint) => openConnectionTo(endpoint, sentinels, tls, deadlineMs, clock));
+  let answers = 0;
+  const majority = new Promise<void>((resolve) => {
+    const ask = async (opening: Opening) => {
+      const primary = await askForPrimary(opening, masterName);
+      answers++;
+      if (primary === undefined) return;
+      const vote = votes.get(nameOf(primary)) ?? { endpoint: primary, count: 0 };
+      votes.set(nameOf(primary), vote);
+      if (++vote.count > endpoints.length / 2) resolve();
+    };
+    void Promise.allSettled(openings.map(ask)).then(() => resolve());
+  });
+  await withDeadline(majority, { deadlineMs, onExpired: () => new Error("deadline"), clock }).catch(() => {});
+  for (const opening of openings) opening.abandon();
+  const [most] = [...votes.values()].sort((a, b) => b.count - a.count);
+  if (most !== undefined) return most.endpoint;
+  throw new ConnectionLostError(
+    answers > 0
+      ? `The sentinels know no primary of the name \`${masterName}\`.`
+      : `None of the ${endpoints.length} sentinels answered.`,
+  );
+}
+
+function openConnectionTo(
+  endpoint: RedisEndpoint,
+  { username, password }: SentinelAddress,
+  tls: RedisAddress["tls"],
+  deadlineMs: number,
+  clock: Clock,
+): Opening {
+  const address = { username, password, database: 0, tls };
+  return openConnection(async () => endpoint, { address, deadlineMs, clock, onLost: destroy });
+}
+
+/** The connection serves for one question. */
+async function askForPrimary(opening: Opening, masterName: string): Promise<RedisEndpoint | undefined> {
+  const client = await opening.promise;
+  try {
+    const reply = await client.sendCommand(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", masterName]);
+    const [host, port] = Array.isArray(reply) ? (reply as unknown[]).map(String) : [];
+    return host === undefined || port === undefined ? undefined : { host, port: Number(port) };
+  } finally {
+    destroy(client);
+  }
+}
+
+/**
+ * The sentinels' word is as old as their last look: who answers may have been demoted since.
+ * @throws ConnectionLostError
+ */
+export async function expectPrimary(client: Client): Promise<void> {
+  const reply = await client.sendCommand(["ROLE"]).catch((error: unknown) => {
+    const failure = classify(error);
+    // An access list that forbids to ask. A replica will say `READONLY` to the first write.
+    if (failure instanceof RefusedError) return ["master"];
+    throw failure;
+  });
+  const role = Array.isArray(reply) ? String(reply[0]) : "unknown";
+  if (role !== "master") throw new ConnectionLostError(`The sentinels named a server that is no primary but: ${role}.`);
+}
