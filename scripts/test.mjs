@@ -21,7 +21,9 @@ process.exitCode = status ?? 1;
 
 /** They say so by what they import. */
 function filesThatNeedRedis() {
-  return testFiles().filter((file) => /support\/redis-server|\/bench\//.test(readFileSync(file, "utf8")));
+  return testFiles().filter((file) =>
+    /support\/redis-(server|cluster|sentinels)|\/bench\/|\/chaos\.js/.test(readFileSync(file, "utf8")),
+  );
 }
 
 function testFiles() {

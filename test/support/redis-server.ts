@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { createClient } from "@redis/client";
-import { findRedisServer, freePort } from "#dist/cli/redis-server.js";
+import { freePort } from "#dist/cli/redis-server.js";
+import { ServerProcess } from "./server-process.js";
 
 /** As quiet as the mirror's own, so that command counts stay readable. */
 type Client = ReturnType<typeof connectTo>;
@@ -9,7 +8,7 @@ type Client = ReturnType<typeof connectTo>;
 /** A redis-server of the test's own, on a free loopback port, without persistence. */
 export class RedisServer {
   readonly port: number;
-  #process: ChildProcess | undefined;
+  readonly #process = new ServerProcess();
   #client: Client | undefined;
   readonly #args: readonly string[];
 
@@ -20,14 +19,19 @@ export class RedisServer {
 
   /** @param args More of redis-server's options: `["--requirepass", "secret"]`. */
   static async start(...args: string[]): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), args);
+    const server = await RedisServer.absent(...args);
     await server.restart();
     return server;
   }
 
   /** Reserves a port where nothing listens; `restart` then starts the server there. */
   static async absent(...args: string[]): Promise<RedisServer> {
-    return new RedisServer(await freePort(), args);
+    return RedisServer.at(await freePort(), ...args);
+  }
+
+  /** One that `restart` will start on a given port. */
+  static at(port: number, ...args: string[]): RedisServer {
+    return new RedisServer(port, args);
   }
 
   /** Starts it, empty, on the same port as before. */
@@ -44,37 +48,28 @@ export class RedisServer {
       "--daemonize",
       "no",
     ];
-    const started = spawn(findRedisServer() ?? "redis-server", [...options, ...this.#args], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    this.#process = started;
-    let log = "";
-    for await (const chunk of started.stdout) {
-      log += String(chunk);
-      if (log.includes("Ready to accept connections")) break;
-    }
-    if (started.exitCode !== null) throw new Error(`redis-server ended: ${log}`);
-    started.stdout.destroy();
+    await this.#process.start([...options, ...this.#args], "Ready to accept connections");
+  }
+
+  /** Neither dead nor frozen. */
+  get isAnswering(): boolean {
+    return this.#process.isAnswering;
   }
 
   /** SIGKILL: what was in it is gone. */
   async kill(): Promise<void> {
-    this.#client?.destroy();
+    if (this.#client?.isOpen) this.#client.destroy();
     this.#client = undefined;
-    const running = this.#process;
-    this.#process = undefined;
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-    running.kill("SIGKILL");
-    await once(running, "exit");
+    await this.#process.kill();
   }
 
   /** SIGSTOP: connections are accepted, and nothing is answered. */
   freeze(): void {
-    this.#process?.kill("SIGSTOP");
+    this.#process.freeze();
   }
 
   thaw(): void {
-    this.#process?.kill("SIGCONT");
+    this.#process.thaw();
   }
 
   /** A client beside the mirror's, to look at what is there. */
