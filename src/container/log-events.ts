@@ -29,6 +29,9 @@ export function logEvents(service: RedisSyncService, logger: Logger): void {
     if (reason !== "closed")
       warnOnce(`${record} ${reason}`, `redis-mirrored: \`${record}\` is not mirrored: ${detail}.`);
   });
+  service.on("held", ({ record, reason }) => {
+    warnOnce(`${record} ${reason}`, `redis-mirrored: \`${record}\` waits while others are mirrored. ${reason}`);
+  });
   service.on("unreadable", ({ record, detail }) => {
     warnOnce(`${record} unreadable`, `redis-mirrored: the mirrored \`${record}\` counts as absent: ${detail}`);
   });

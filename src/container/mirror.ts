@@ -27,6 +27,7 @@ const FORWARDED_EVENTS = [
   "flushed",
   "failed",
   "dropped",
+  "held",
   "restored",
   "unreadable",
   "breaker",

@@ -106,7 +106,7 @@ export class ClusterGateway implements RedisGateway {
 
   // ── To each key its node ─────────────────────────────────────────────────────────────────────────────────────────
 
-  /** What each node answers about its keys, or why it does not. @throws ConnectionLostError @throws RefusedError if none does. */
+  /** What each node answers about its keys, or why it does not. @throws ConnectionLostError @throws RefusedError where there is none. */
   async #route<Item extends { readonly redisKey: string }, Answer>(
     items: readonly Item[],
     ask: (gateway: NodeRedisGateway, items: readonly Item[]) => Promise<readonly Answer[]>,
@@ -123,7 +123,7 @@ export class ClusterGateway implements RedisGateway {
       for (const [position, index] of moved.entries()) answers[index] = again[position]!;
     }
     const failure = answers.find((answer) => answer instanceof MirrorError);
-    if (failure !== undefined && answers.every((answer) => answer instanceof MirrorError)) throw failure;
+    if (failure !== undefined && !this.isConnected) throw failure;
     return answers;
   }
 
@@ -132,7 +132,7 @@ export class ClusterGateway implements RedisGateway {
     items: readonly Item[],
     ask: (gateway: NodeRedisGateway, items: readonly Item[]) => Promise<readonly Answer[]>,
   ): Promise<(Answer | MirrorError)[]> {
-    const answers = new Array<Answer | MirrorError>(items.length);
+    const answers: (Answer | MirrorError)[] = [];
     const parts = [...this.#groupByOwner(items).values()].map(async ({ endpoint, indexes }) => {
       const part = indexes.map((index) => items[index]!);
       const answered = await this.#ask(endpoint, (gateway) => ask(gateway, part)).catch(asMirrorError);

@@ -7,7 +7,7 @@ export type MirrorState = "connected" | "connecting" | "degraded" | "disabled" |
 
 export interface MirrorStatus {
   readonly state: MirrorState;
-  /** Why, in a sentence; for `degraded` and `misconfigured`. */
+  /** Why, in a sentence; for `degraded` and `misconfigured`, and where single records are refused. */
   readonly reason?: string;
   /** Since when it is in this state. */
   readonly since: Date;
@@ -49,6 +49,8 @@ export interface MirrorEvents {
   /** A batch or a connection failed; its writes wait again. */
   failed: [failure: { reason: string; code: string; keys: number }];
   dropped: [drop: { userId: string | undefined; record: string; reason: DropReason; detail: string }];
+  /** Redis takes other records and refuses this one, which waits and is tried again. */
+  held: [write: RecordId & { reason: string }];
   restored: [record: RecordId];
   /** A mirrored value counts as absent: it cannot be decrypted, parsed or adopted. */
   unreadable: [value: RecordId & { detail: string }];

@@ -203,7 +203,9 @@ export class Reconciler {
         }),
       );
       if (isOver()) return undefined;
-      for (const outcome of outcomes) if (outcome.kind === "failed") return outcome.error;
+      // One that is refused alone is looked at again the next time.
+      const [first] = outcomes;
+      if (first?.kind === "failed" && outcomes.every(({ kind }) => kind === "failed")) return first.error;
     }
     return undefined;
   }

@@ -93,6 +93,12 @@ export class RedisSyncService {
   /** The one that is under way. What comes of any other is of no interest. */
   #attempt: Attempt | undefined;
   #leaseTimer: Timer | undefined;
+  /** What Redis refused while it took others: it waits apart, so as not to hold those up. */
+  readonly #held: WriteBuffer<PendingWrite>;
+  /** The keys of which that is known: alone in a batch they say nothing about the server. */
+  readonly #refusedAlone = new Set<string>();
+  #heldReason = "";
+  #heldTimer: Timer | undefined;
   #timer: Timer | undefined;
   #isDue = false;
   #sequence = 0;
@@ -120,6 +126,7 @@ export class RedisSyncService {
     this.#timings = { ...DEFAULT_TIMINGS, ...timings };
     this.#clock = clock;
     this.#pending = new WriteBuffer(limits);
+    this.#held = new WriteBuffer(limits);
     this.#flushWaiters = new FlushWaiters(clock);
     this.#history = new RecordHistory(gateway, codec, clock);
     this.#breaker = new CircuitBreaker({ ...this.#timings, leaseMs: ATTEMPT_LEASE_MS, clock });
@@ -154,10 +161,12 @@ export class RedisSyncService {
 
   get status(): MirrorStatus {
     const inFlight = this.#batch;
+    const held = this.#held.keys;
     return {
       ...this.#health,
-      pending: this.#pending.keys + inFlight.length,
-      pendingBytes: this.#pending.bytes + inFlight.reduce((sum, write) => sum + write.bytes, 0),
+      ...(held > 0 && this.#health.reason === undefined && { reason: this.#heldReason }),
+      pending: this.#pending.keys + inFlight.length + held,
+      pendingBytes: this.#pending.bytes + inFlight.reduce((sum, write) => sum + write.bytes, 0) + this.#held.bytes,
       ...this.#counts,
     };
   }
@@ -246,6 +255,7 @@ export class RedisSyncService {
 
   #enqueue(write: PendingWrite): void {
     this.#reconciler.overtake(write.redisKey);
+    this.#held.remove(write.redisKey);
     for (const evicted of this.#pending.put(write)) this.#giveUp(evicted, evicted === write ? "too-large" : "overflow");
   }
 
@@ -401,8 +411,8 @@ export class RedisSyncService {
     const outcomes = await this.#gateway.write(wire);
     if (this.#isOver(attempt)) return undefined;
     this.#counts.batches++;
-    const failed: PendingWrite[] = [];
-    let refusal: MirrorError | undefined;
+    const again: PendingWrite[] = [];
+    const refused: { readonly write: PendingWrite; readonly error: MirrorError }[] = [];
     let keys = 0;
     let bytes = 0;
     for (const [index, outcome] of outcomes.entries()) {
@@ -412,6 +422,7 @@ export class RedisSyncService {
         case "applied":
           keys++;
           bytes += Buffer.byteLength(sent.value ?? "");
+          this.#refusedAlone.delete(write.redisKey);
           this.#reconciler.remember(sent);
           this.#ledger.saw(write.redisKey, sent.version, write.record.encrypted ? undefined : write.text);
           this.#flushWaiters.settle(write);
@@ -420,19 +431,46 @@ export class RedisSyncService {
           this.#author.observe(outcome.by);
           // A late echo: this process has since saved something newer.
           if (this.#author.isOwn(outcome.by)) this.#flushWaiters.settle(write);
-          else if (this.#author.isFromOwnFuture(outcome.by)) failed.push(this.#stampAnew(write));
+          else if (this.#author.isFromOwnFuture(outcome.by)) again.push(this.#stampAnew(write));
           else this.#superseded(write);
           break;
         case "failed":
-          refusal ??= outcome.error;
-          failed.push(write);
+          refused.push({ write, error: outcome.error });
       }
     }
-    this.#batch = failed;
     this.#counts.sentKeys += keys;
     this.#counts.sentBytes += bytes;
     if (keys > 0) this.#events.emit("flushed", { keys, bytes });
-    return refusal;
+    const isAlone =
+      refused.length < outcomes.length || refused.every(({ write }) => this.#refusedAlone.has(write.redisKey));
+    this.#batch = isAlone ? again : [...again, ...refused.map(({ write }) => write)];
+    if (isAlone) for (const { write, error } of refused) this.#hold(write, error);
+    return isAlone ? undefined : refused[0]?.error;
+  }
+
+  /** Redis takes the others, so this is about the one record: an access list, a node of the cluster that is gone. */
+  #hold(write: PendingWrite, error: MirrorError): void {
+    this.#heldReason = error.message;
+    if (this.#refusedAlone.size >= DEFAULT_LIMITS.maxKeys) this.#refusedAlone.clear();
+    this.#refusedAlone.add(write.redisKey);
+    for (const evicted of this.#held.put(write)) this.#giveUp(evicted, "overflow");
+    this.#events.emit("held", { userId: write.userId, record: write.record.name, reason: error.message });
+    this.#flushWaiters.settle(write, error.message);
+    const { pauseMs, healthCheckMs } = this.#timings;
+    this.#heldTimer ??= this.#clock.setTimeout(
+      () => {
+        this.#releaseHeld();
+        this.#drainSoon(0);
+      },
+      error instanceof RefusedError ? pauseMs : healthCheckMs,
+    );
+    this.#heldTimer.unref?.();
+  }
+
+  #releaseHeld(): void {
+    this.#clearTimer(this.#heldTimer);
+    this.#heldTimer = undefined;
+    this.#putBack(this.#held.take({ maxKeys: Infinity, maxBytes: Infinity }));
   }
 
   #stampAnew(write: PendingWrite): PendingWrite {
@@ -551,6 +589,7 @@ export class RedisSyncService {
   }
 
   #flush(timeoutMs: number): Promise<FlushResult> {
+    this.#releaseHeld();
     const awaited = [...this.#batch, ...this.#pending.all()];
     if (awaited.length === 0) return Promise.resolve({ flushed: true });
     if (this.#breaker.remainingMs > 0)
@@ -572,6 +611,7 @@ export class RedisSyncService {
     this.#isClosed = true;
     this.#cancelTimer();
     this.#clearTimer(this.#leaseTimer);
+    this.#releaseHeld();
     this.#reconciler.close();
     this.#ledger.close(this.#author.latest);
     this.#encoder.close();
@@ -676,7 +716,11 @@ export class RedisSyncService {
 
   /** This process's own save of a record that is still on its way to Redis. */
   #unsent(redisKey: string): { readonly text: string | undefined } | undefined {
-    return this.#pending.get(redisKey) ?? this.#batch.find((write) => write.redisKey === redisKey);
+    return (
+      this.#pending.get(redisKey) ??
+      this.#held.get(redisKey) ??
+      this.#batch.find((write) => write.redisKey === redisKey)
+    );
   }
 
   // ── What was overwritten ─────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-import { ConnectionLostError, RefusedError } from "#dist/sync/errors.js";
+import { ConnectionLostError, type MirrorError, NotServedError, RefusedError } from "#dist/sync/errors.js";
 import { bookkeepingKey } from "#dist/sync/keys.js";
 import type {
   KeptValue,
@@ -25,6 +25,9 @@ export const FAULTS = [
   "is out of memory",
   "is read-only",
   "has forgotten the script",
+  /** An access list, or a cluster of which a node is gone: other records are taken. */
+  "refuses one record",
+  "serves one record elsewhere",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -125,7 +128,8 @@ export class SimulatedGateway implements RedisGateway {
       const reply = this.#refusal();
       if (reply === "READONLY") this.#drop();
       return batch.map((write): WireOutcome => {
-        return reply === undefined ? this.#redis.model.put(write) : { kind: "failed", error: new RefusedError(reply) };
+        const error = reply === undefined ? this.#errorOf(write.redisKey) : new RefusedError(reply);
+        return error === undefined ? this.#redis.model.put(write) : { kind: "failed", error };
       });
     });
   }
@@ -169,6 +173,12 @@ export class SimulatedGateway implements RedisGateway {
   #drop(): void {
     this.isConnected = false;
     this.#redis.connections.delete(this);
+  }
+
+  #errorOf(redisKey: string): MirrorError | undefined {
+    if (!redisKey.endsWith(":provider")) return undefined;
+    if (this.#redis.fault === "refuses one record") return new RefusedError("NOPERM");
+    return this.#redis.fault === "serves one record elsewhere" ? new NotServedError("TRYAGAIN") : undefined;
   }
 
   #refusal(): string | undefined {

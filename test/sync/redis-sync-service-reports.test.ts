@@ -2,7 +2,7 @@ import { expect } from "chai";
 import sinon from "sinon";
 import { type Clock, systemClock } from "#dist/sync/clock.js";
 import { Codec } from "#dist/sync/codec.js";
-import { ConnectionLostError, RefusedError } from "#dist/sync/errors.js";
+import { ConnectionLostError, type MirrorError, NotServedError, RefusedError } from "#dist/sync/errors.js";
 import { FixedKeyRing, parseKeys } from "#dist/sync/key-ring.js";
 import { KeySpace } from "#dist/sync/keys.js";
 import type { MirrorEvents } from "#dist/sync/mirror-events.js";
@@ -18,15 +18,23 @@ const PROVIDER = { userId: "alice", record: "provider" };
 const INSTRUCTIONS_KEY = "roo:alice:customInstructions";
 const HISTORY_KEY = "roo:alice:taskHistory";
 
-/** A gateway that refuses the writes of some keys and takes the others, as for a user with few rights. */
+/** A gateway that takes the writes of most keys, as for a user with few rights, or in a cluster that lacks a node. */
 class PartlyRefusingGateway extends FakeGateway {
   readonly refused = new Set<string>();
+  readonly unserved = new Set<string>();
+  /** How often a write of the key was sent, whatever became of it. */
+  readonly attempts = new Map<string, number>();
 
   override async write(batch: readonly WireWrite[]): Promise<WireOutcome[]> {
-    const outcomes = await super.write(batch.filter(({ redisKey }) => !this.refused.has(redisKey)));
-    return batch.map(({ redisKey }) =>
-      this.refused.has(redisKey) ? { kind: "failed", error: new RefusedError("NOPERM") } : outcomes.shift()!,
-    );
+    for (const { redisKey } of batch) this.attempts.set(redisKey, (this.attempts.get(redisKey) ?? 0) + 1);
+    const errors = batch.map(({ redisKey }) => this.#errorOf(redisKey));
+    const outcomes = await super.write(batch.filter((_write, index) => errors[index] === undefined));
+    return errors.map((error) => (error === undefined ? outcomes.shift()! : { kind: "failed", error }));
+  }
+
+  #errorOf(redisKey: string): MirrorError | undefined {
+    if (this.refused.has(redisKey)) return new RefusedError("NOPERM");
+    return this.unserved.has(redisKey) ? new NotServedError("TRYAGAIN") : undefined;
   }
 }
 
@@ -58,33 +66,100 @@ describe("RedisSyncService, as seen from outside", () => {
   }
 
   describe("a batch of which one key is refused", () => {
-    it("arrives but for that key, and says how much did and how much did not", async () => {
-      gateway.refused.add(INSTRUCTIONS_KEY);
-      const [flushed, failed] = [recorded("flushed"), recorded("failed")];
+    beforeEach(() => gateway.refused.add(INSTRUCTIONS_KEY));
+
+    it("arrives but for that key, which waits, and says so", async () => {
+      const [flushed, failed, held] = [recorded("flushed"), recorded("failed"), recorded("held")];
       service.set(INSTRUCTIONS, "refused");
       service.set(HISTORY, [{ id: "ключ" }]);
       await timers.tickAsync(100);
       expect([...gateway.store]).to.deep.equal([[HISTORY_KEY, '[{"id":"ключ"}]']]);
       expect(flushed).to.deep.equal([{ keys: 1, bytes: 19 }]);
-      expect(failed).to.deep.equal([{ reason: "Redis refused: NOPERM.", code: "REFUSED", keys: 1 }]);
-      expect(service.status).to.include({ pending: 1, batches: 1, sentKeys: 1, sentBytes: 19 });
+      expect([failed, held]).to.deep.equal([[], [{ ...INSTRUCTIONS, reason: "Redis refused: NOPERM." }]]);
+      expect(service.status).to.include({
+        state: "connected",
+        reason: "Redis refused: NOPERM.",
+        pending: 1,
+        pendingBytes: 9,
+        batches: 1,
+        sentKeys: 1,
+        sentBytes: 19,
+      });
+    });
+
+    it("does not make the others wait, however often that happens", async () => {
+      for (let save = 1; save <= 20; save++) {
+        service.set(INSTRUCTIONS, `refused ${save}`);
+        service.set(HISTORY, [{ id: String(save) }]);
+        await timers.tickAsync(100);
+        expect(gateway.store.get(HISTORY_KEY)).to.equal(`[{"id":"${save}"}]`);
+      }
+      expect(service.status).to.include({ state: "connected", pending: 1, sentKeys: 20 });
+    });
+
+    it("leaves that one alone until the pause is over, and sends its newest save then", async () => {
+      service.set(INSTRUCTIONS, "refused");
+      service.set(HISTORY, []);
+      await timers.tickAsync(100);
+      service.set(HISTORY, [{ id: "later" }]);
+      await timers.tickAsync(59_000);
+      expect(gateway.attempts.get(INSTRUCTIONS_KEY)).to.equal(1);
+      gateway.refused.clear();
+      await timers.tickAsync(1_100);
+      expect(gateway.store.get(INSTRUCTIONS_KEY)).to.equal('"refused"');
+      expect(service.status).to.include({ state: "connected", pending: 0 });
+      expect(service.status.reason).to.equal(undefined);
+    });
+
+    it("is tried again in a health check's time where a node of the cluster does not serve that key", async () => {
+      gateway.refused.clear();
+      gateway.unserved.add(INSTRUCTIONS_KEY);
+      service.set(INSTRUCTIONS, "elsewhere");
+      service.set(HISTORY, []);
+      await timers.tickAsync(100);
+      gateway.unserved.clear();
+      await timers.tickAsync(5_100);
+      expect(gateway.store.get(INSTRUCTIONS_KEY)).to.equal('"elsewhere"');
+    });
+
+    it("forgets what waits when the record is saved again, and answers with it until then", async () => {
+      service.set(INSTRUCTIONS, "refused");
+      service.set(HISTORY, []);
+      await timers.tickAsync(100);
+      expect(await service.get(INSTRUCTIONS)).to.equal("refused");
+      gateway.refused.clear();
+      service.set(INSTRUCTIONS, "newer");
+      await timers.tickAsync(60_100);
+      expect(gateway.attempts.get(INSTRUCTIONS_KEY)).to.equal(2);
+      expect(gateway.store.get(INSTRUCTIONS_KEY)).to.equal('"newer"');
+    });
+
+    it("reports what waits as dropped when it is closed", async () => {
+      const dropped = recorded("dropped");
+      service.set(INSTRUCTIONS, "refused");
+      service.set(HISTORY, []);
+      await timers.tickAsync(100);
+      const closing = service.close();
+      await timers.tickAsync(100);
+      await closing;
+      expect(dropped.map(({ record, reason }) => `${record} ${reason}`)).to.deep.equal(["customInstructions closed"]);
+      expect(timers.countTimers()).to.equal(0);
     });
 
     it("is flushed when only what arrived was waited for", async () => {
-      gateway.refused.add(INSTRUCTIONS_KEY);
       service.set(HISTORY, []);
       const flushed = service.flush();
       service.set(INSTRUCTIONS, "refused");
       expect(await flushed).to.deep.equal({ flushed: true });
     });
 
-    it("is not flushed while the refused one is waited for", async () => {
-      gateway.refused.add(INSTRUCTIONS_KEY);
+    it("is not flushed while the refused one is waited for, and tries that once more", async () => {
       service.set(HISTORY, []);
       service.set(INSTRUCTIONS, "refused");
-      const flushed = service.flush({ timeoutMs: 50 });
-      await timers.tickAsync(50);
-      expect(await flushed).to.deep.equal({ flushed: false, reason: "not in Redis after 50 ms" });
+      expect(await service.flush()).to.deep.equal({ flushed: false, reason: "Redis refused: NOPERM." });
+      await timers.tickAsync(0);
+      gateway.refused.clear();
+      expect(await service.flush()).to.deep.equal({ flushed: true });
     });
   });
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { setTimeout as pause } from "node:timers/promises";
-import { Catalogue, Codec, FixedKeyRing, KeySpace, parseKeys, type Settings } from "../../index.js";
+import { Catalogue, Codec, FixedKeyRing, type KeySpace, parseKeys, type Settings } from "../../index.js";
 import { bookkeepingKey } from "../../sync/keys.js";
 import { keySpaceOf } from "../../settings/settings.js";
 import { newestFirst } from "../../sync/snapshot.js";
