@@ -1,5 +1,3 @@
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { inspect } from "node:util";
 import { expect } from "chai";
 import type { Clock } from "#dist/sync/clock.js";
@@ -7,6 +5,7 @@ import { NodeRedisGateway } from "#dist/sync/node-redis-gateway.js";
 import type { RedisAddress } from "#dist/sync/redis-address.js";
 import type { WireWrite } from "#dist/sync/redis-gateway.js";
 import { RedisServer } from "../support/redis-server.js";
+import { ScriptedServer } from "../support/scripted-server.js";
 
 const CANARY = "sk-canary-in-plain-text";
 const PATIENT = { connectMs: 60_000, commandMs: 60_000, perMebibyteMs: 60_000 };
@@ -58,47 +57,6 @@ class StoppedClock implements Clock {
 
   expire(): void {
     for (const { callback } of this.#deadlines.values()) callback();
-  }
-}
-
-/** A server that speaks the protocol and answers as the test says. */
-class ScriptedServer {
-  /** The reply to a command, by its name; `+OK` unless something else is set. */
-  readonly replies = new Map<string, string>();
-  readonly received: string[] = [];
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-
-  private constructor() {
-    this.#server = createServer((socket) => {
-      this.#sockets.add(socket);
-      socket.on("error", () => {}).on("data", (chunk) => this.#answer(socket, String(chunk)));
-    });
-  }
-
-  static async start(): Promise<ScriptedServer> {
-    const scripted = new ScriptedServer();
-    scripted.#server.listen(0, "127.0.0.1");
-    await once(scripted.#server, "listening");
-    return scripted;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
-  }
-
-  async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    this.#server.close();
-    await once(this.#server, "close");
-  }
-
-  /** The requests are small and arrive whole: a command is `*<parts>`, and its name the first part. */
-  #answer(socket: Socket, requests: string): void {
-    for (const [, name] of requests.matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g)) {
-      this.received.push(name!.toUpperCase());
-      socket.write(`${this.replies.get(name!.toUpperCase()) ?? "+OK"}\r\n`);
-    }
   }
 }
 

@@ -1,0 +1,107 @@
+import { expect } from "chai";
+import { systemClock } from "#dist/sync/clock.js";
+import { NodeRedisGateway } from "#dist/sync/node-redis-gateway.js";
+import type { RedisAddress, SentinelAddress } from "#dist/sync/redis-address.js";
+import { locatePrimary } from "#dist/sync/sentinels.js";
+import { ScriptedServer } from "../support/scripted-server.js";
+import { until } from "../support/until.js";
+
+const OLD = { host: "127.0.0.1", port: 7001 };
+const NEW = { host: "127.0.0.1", port: 7002 };
+
+describe("the sentinels", () => {
+  let servers: ScriptedServer[];
+  beforeEach(async () => (servers = await Promise.all([1, 2, 3].map(() => ScriptedServer.start()))));
+  afterEach(() => Promise.all(servers.map((server) => server.stop())));
+
+  function sentinels(): SentinelAddress {
+    const endpoints = servers.map(({ port }) => ({ host: "127.0.0.1", port }));
+    return { endpoints, masterName: "mymaster", username: undefined, password: undefined };
+  }
+
+  /** Each says that this is the primary; `undefined`: that it knows none; a text: that reply. */
+  function say(...answers: (typeof OLD | string | undefined)[]): void {
+    for (const [index, answer] of answers.entries()) {
+      const reply = typeof answer === "string" ? answer : answer === undefined ? "*-1" : addressReply(answer);
+      servers[index]!.replies.set("SENTINEL", reply);
+    }
+  }
+
+  const addressReply = ({ host, port }: typeof OLD) =>
+    `*2\r\n$${host.length}\r\n${host}\r\n$${String(port).length}\r\n${port}`;
+
+  const locate = (deadlineMs = 8_000) => locatePrimary(sentinels(), undefined, deadlineMs, systemClock);
+  const failure = (work: Promise<unknown>) => work.then(String, (error: Error) => error.message);
+
+  it("are asked for the primary, which most of them know", async () => {
+    say(OLD, NEW, NEW);
+    expect(await locate()).to.deep.equal(NEW);
+  });
+
+  it("are not waited for once most of them agree, and no connection stays", async () => {
+    say("", NEW, NEW);
+    expect(await locate(600_000)).to.deep.equal(NEW);
+    for (const server of servers) await until("it is closed", async () => server.connections === 0);
+  });
+
+  it("are believed without a majority when no more of them answer in time", async () => {
+    say("", "", NEW);
+    expect(await locate(500)).to.deep.equal(NEW);
+    say("-ERR no", undefined, NEW);
+    expect(await locate()).to.deep.equal(NEW);
+  });
+
+  it("know no primary of that name, or do not answer: the reason says which", async () => {
+    say(undefined, undefined, undefined);
+    expect(await failure(locate())).to.equal("The sentinels know no primary of the name `mymaster`.");
+    const asked = sentinels();
+    await Promise.all(servers.map((server) => server.stop()));
+    expect(await failure(locatePrimary(asked, undefined, 8_000, systemClock))).to.equal(
+      "None of the 3 sentinels answered.",
+    );
+    servers = [];
+  });
+
+  describe("and the primary they name", () => {
+    let primary: ScriptedServer;
+    let gateway: NodeRedisGateway;
+    beforeEach(async () => {
+      primary = await ScriptedServer.start();
+      const named = { host: "127.0.0.1", port: primary.port };
+      say(named, named, named);
+      const address: RedisAddress = {
+        host: "unused.invalid",
+        port: 1,
+        username: undefined,
+        password: undefined,
+        database: 0,
+        tls: undefined,
+        sentinels: sentinels(),
+      };
+      gateway = new NodeRedisGateway(address, { connectMs: 8_000, commandMs: 8_000, perMebibyteMs: 8_000 });
+    });
+    afterEach(async () => {
+      gateway.close();
+      await primary.stop();
+    });
+
+    for (const reply of ["*1\r\n$6\r\nmaster", "-NOPERM this user has no permissions"])
+      it(`is taken if it says so itself, or may not be asked: ${reply.slice(0, 7).trim()}`, async () => {
+        primary.replies.set("ROLE", reply);
+        await gateway.connect();
+        expect(gateway.isConnected).to.equal(true);
+        expect(primary.received).to.include("ROLE");
+      });
+
+    it("is not taken once it is a replica, and the next attempt asks again", async () => {
+      primary.replies.set("ROLE", "*1\r\n$5\r\nslave");
+      expect(await failure(gateway.connect())).to.equal("The sentinels named a server that is no primary but: slave.");
+      await until("it is closed", async () => primary.connections === 0);
+      primary.replies.set("ROLE", "*1\r\n$6\r\nmaster");
+      await gateway.connect();
+      expect(servers.map(({ received }) => received.filter((name) => name === "SENTINEL").length)).to.satisfy(
+        (asked: number[]) => asked.filter((count) => count === 2).length >= 2,
+      );
+    });
+  });
+});
