@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { RedisServer } from "./redis-server.js";
 import { freePorts } from "./server-process.js";
+import { TemporaryFolder } from "./temporary-folder.js";
 import { until } from "./until.js";
 
 const SLOTS = 16_384;
@@ -22,23 +20,16 @@ export class RedisCluster {
   /** The masters first, as they were at the start. A node that was killed stays in it. */
   readonly nodes: readonly RedisServer[];
   readonly #busPorts: readonly number[];
-  readonly #folder: string;
+  readonly #folder = new TemporaryFolder();
   readonly #password: string | undefined;
 
   private constructor(count: number, ports: readonly number[], args: readonly string[], password: string | undefined) {
-    this.#folder = mkdtempSync(join(tmpdir(), "redis-cluster-"));
     this.#password = password;
     this.#busPorts = ports.slice(count);
     this.nodes = ports.slice(0, count).map((port, index) => {
       const bus = ["--cluster-port", String(this.#busPorts[index])];
-      const files = [
-        "--dir",
-        this.#folder,
-        "--cluster-config-file",
-        `nodes-${port}.conf`,
-        "--dbfilename",
-        `${port}.rdb`,
-      ];
+      const folder = ["--dir", this.#folder.path];
+      const files = [...folder, "--cluster-config-file", `nodes-${port}.conf`, "--dbfilename", `${port}.rdb`];
       const cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "500", "--repl-diskless-sync-delay", "0"];
       const secrets = password === undefined ? [] : ["--requirepass", password, "--masterauth", password];
       return RedisServer.at(port, ...cluster, ...bus, ...files, ...secrets, ...args);
@@ -140,7 +131,7 @@ export class RedisCluster {
 
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill()));
-    rmSync(this.#folder, { recursive: true, force: true });
+    this.#folder.remove();
   }
 
   get #living(): readonly RedisServer[] {

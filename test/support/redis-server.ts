@@ -10,11 +10,13 @@ export class RedisServer {
   readonly port: number;
   readonly #process = new ServerProcess();
   #client: Client | undefined;
-  readonly #args: readonly string[];
+  readonly #commandLine: readonly string[];
+  readonly #readyText: string;
 
-  private constructor(port: number, args: readonly string[]) {
+  private constructor(port: number, commandLine: readonly string[], readyText: string) {
     this.port = port;
-    this.#args = args;
+    this.#commandLine = commandLine;
+    this.#readyText = readyText;
   }
 
   /** @param args More of redis-server's options: `["--requirepass", "secret"]`. */
@@ -31,24 +33,19 @@ export class RedisServer {
 
   /** One that `restart` will start on a given port. */
   static at(port: number, ...args: string[]): RedisServer {
-    return new RedisServer(port, args);
+    const address = ["--port", String(port), "--bind", "127.0.0.1"];
+    const options = [...address, "--save", "", "--appendonly", "no", "--daemonize", "no", ...args];
+    return new RedisServer(port, options, "Ready to accept connections");
+  }
+
+  /** A sentinel that `restart` will start on the port that its file names. */
+  static sentinelAt(port: number, configFile: string): RedisServer {
+    return new RedisServer(port, [configFile, "--sentinel"], "+monitor");
   }
 
   /** Starts it, empty, on the same port as before. */
   async restart(): Promise<void> {
-    const options = [
-      "--port",
-      String(this.port),
-      "--bind",
-      "127.0.0.1",
-      "--save",
-      "",
-      "--appendonly",
-      "no",
-      "--daemonize",
-      "no",
-    ];
-    await this.#process.start([...options, ...this.#args], "Ready to accept connections");
+    await this.#process.start(this.#commandLine, this.#readyText);
   }
 
   /** Neither dead nor frozen. */

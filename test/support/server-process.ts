@@ -3,14 +3,11 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { findRedisServer } from "#dist/cli/redis-server.js";
 
-/** Those that run. One listener for all: whatever ends this process ends them. */
+/** Those that run. One listener for all: when this process ends, they end. */
 const RUNNING = new Set<ChildProcess>();
-const endAll = () => RUNNING.forEach((child) => child.kill("SIGKILL"));
-process.once("exit", endAll);
-process.once("SIGTERM", () => {
-  endAll();
-  process.kill(process.pid, "SIGTERM");
-});
+process.once("exit", () => RUNNING.forEach((child) => child.kill("SIGKILL")));
+// By itself that signal would end it without an `exit`.
+process.once("SIGTERM", () => process.exit(143));
 
 /** A process of redis-server, which can be killed and frozen. */
 export class ServerProcess {
