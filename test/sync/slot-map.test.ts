@@ -11,20 +11,18 @@ describe("the map of a cluster", () => {
   it("says who serves a key, by its hash tag, and that nobody does", () => {
     const slot = calculateSlot("alice");
     const map = new SlotMap([
-      { from: slot, to: slot, primary: first! },
-      { from: slot + 1, to: 16_383, primary: second! },
+      { from: slot, to: slot, primary: first },
+      { from: slot + 1, to: 16_383, primary: second },
     ]);
     expect(map.ownerOf("roo:{alice}:provider")).to.equal(first);
-    expect(new SlotMap([{ from: slot + 1, to: 16_383, primary: second! }]).ownerOf("roo:{alice}:x")).to.equal(
-      undefined,
-    );
+    expect(new SlotMap([{ from: slot + 1, to: 16_383, primary: second }]).ownerOf("roo:{alice}:x")).to.equal(undefined);
   });
 
   it("names each node once", () => {
     const ranges = [0, 10, 20].map((from) => ({
       from,
       to: from + 9,
-      primary: { ...(from === 10 ? second! : first!) },
+      primary: { ...(from === 10 ? second : first) },
     }));
     expect(new SlotMap(ranges).primaries).to.deep.equal([first, second]);
   });
