@@ -1,11 +1,11 @@
 import { inspect } from "node:util";
 import { expect } from "chai";
-import type { Clock } from "#dist/sync/clock.js";
 import { NodeRedisGateway } from "#dist/sync/node-redis-gateway.js";
 import type { RedisAddress } from "#dist/sync/redis-address.js";
 import type { WireWrite } from "#dist/sync/redis-gateway.js";
 import { RedisServer } from "../support/redis-server.js";
 import { ScriptedServer } from "../support/scripted-server.js";
+import { StoppedClock } from "../support/stopped-clock.js";
 
 const CANARY = "sk-canary-in-plain-text";
 const PATIENT = { connectMs: 60_000, commandMs: 60_000, perMebibyteMs: 60_000 };
@@ -27,37 +27,6 @@ async function failureOf(work: Promise<unknown>): Promise<Error> {
     () => new Error("expected a failure"),
     (error: Error) => error,
   );
-}
-
-/** A clock on which no time passes until the test says that all deadlines have. */
-class StoppedClock implements Clock {
-  readonly #deadlines = new Map<object, { callback: () => void; delayMs: number }>();
-
-  get delaysMs(): number[] {
-    return [...this.#deadlines.values()].map(({ delayMs }) => delayMs);
-  }
-
-  now(): number {
-    return 0;
-  }
-
-  wallNow(): number {
-    return 0;
-  }
-
-  setTimeout(callback: () => void, delayMs: number): object {
-    const timer = {};
-    this.#deadlines.set(timer, { callback, delayMs });
-    return timer;
-  }
-
-  clearTimeout(timer: object): void {
-    this.#deadlines.delete(timer);
-  }
-
-  expire(): void {
-    for (const { callback } of this.#deadlines.values()) callback();
-  }
 }
 
 describe("the gateway on node-redis, facing what a server says seldom", () => {
