@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { FAULTS } from "./simulated-gateway.js";
 import { type History, play, RECORDS, type Step } from "./world.js";
 
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
 const machine = fc.nat(1);
 const record = fc.constantFrom(...RECORDS);
 
@@ -23,6 +25,10 @@ const machineEvents: fc.Arbitrary<Step> = fc.record({
 const serverEvents: fc.Arbitrary<Step> = fc.record({
   do: fc.constantFrom("restart empty", "lose all", "back up", "fail over", "cut"),
 });
+const serverJumps: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant("jump the server's clock" as const),
+  byMs: fc.constantFrom(-8 * DAY_MS, -1_000, 60_000, 6 * DAY_MS, 8 * DAY_MS),
+});
 const evictions: fc.Arbitrary<Step> = fc.record({
   do: fc.constant("evict" as const),
   record,
@@ -43,6 +49,7 @@ const common = [
   { arbitrary: machineEvents, weight: 3 },
   { arbitrary: serverEvents, weight: 2 },
   { arbitrary: evictions, weight: 1 },
+  { arbitrary: serverJumps, weight: 1 },
   { arbitrary: switches, weight: 1 },
 ];
 

@@ -39,6 +39,7 @@ export class SimulatedRedis {
   fault: Fault = "healthy";
   readonly connections = new Set<SimulatedGateway>();
   #backup: ModelRedis;
+  #skewMs = 0;
   readonly time: VirtualTime;
   /** A linear congruential generator: the same seed, the same history. */
   #random: number;
@@ -56,14 +57,19 @@ export class SimulatedRedis {
     return this.#random / 2 ** 32;
   }
 
+  /** By which times to live are counted; a jump ahead ends what is there, a jump back lets it live on. */
+  jumpClock(byMs: number): void {
+    this.#skewMs += byMs;
+  }
+
   /** What a replica would have by now. */
   backUp(): void {
-    this.#backup = this.#copy(this.model);
+    this.#backup = this.model.copy();
   }
 
   /** The replica takes over, without what came after the last backup. */
   failOver(): void {
-    this.model = this.#copy(this.#backup);
+    this.model = this.#backup.copy();
     this.cutConnections();
   }
 
@@ -82,15 +88,10 @@ export class SimulatedRedis {
   }
 
   #emptyModel(): ModelRedis {
-    return new ModelRedis(() => 1_700_000_000_000 + this.time.nowMs);
-  }
-
-  #copy(model: ModelRedis): ModelRedis {
-    const copy = this.#emptyModel();
-    for (const [key, value] of model.values) copy.values.set(key, value);
-    for (const [key, version] of model.versions) copy.versions.set(key, version);
-    for (const [key, kept] of model.kept) copy.kept.set(key, new Map(kept));
-    return copy;
+    return new ModelRedis(
+      () => 1_700_000_000_000 + this.time.nowMs,
+      () => this.time.nowMs + this.#skewMs,
+    );
   }
 }
 
@@ -139,9 +140,9 @@ export class SimulatedGateway implements RedisGateway {
     return this.#ask(() => this.#redis.model.read(redisKey));
   }
 
-  async renew(records: readonly { readonly redisKey: string }[]): Promise<StoredState[]> {
+  async renew(records: readonly { readonly redisKey: string; readonly ttlSeconds: number }[]): Promise<StoredState[]> {
     await this.connect();
-    return this.#ask(() => records.map(({ redisKey }) => this.#redis.model.state(redisKey)));
+    return this.#ask(() => records.map(({ redisKey, ttlSeconds }) => this.#redis.model.renew(redisKey, ttlSeconds)));
   }
 
   async listKept(redisKey: string): Promise<KeptValue[]> {

@@ -24,6 +24,7 @@ export type Step =
   | { readonly do: "switch user"; readonly machine: number; readonly user: number }
   | { readonly do: "jump clock"; readonly machine: number; readonly byMs: number }
   | { readonly do: "wait"; readonly ms: number }
+  | { readonly do: "jump the server's clock"; readonly byMs: number }
   | { readonly do: "fault"; readonly fault: Fault }
   | { readonly do: "restart empty" | "lose all" | "back up" | "fail over" | "cut" }
   | { readonly do: "evict"; readonly record: SimulatedRecord; readonly part: "value" | "version" };
@@ -286,6 +287,9 @@ export async function play({ seed, machines: count, steps }: History): Promise<s
         return;
       case "wait":
         return time.advance(step.ms);
+      case "jump the server's clock":
+        distrust(machines);
+        return redis.jumpClock(step.byMs);
       case "fault":
         redis.fault = step.fault;
         if (step.fault === "refuses connections") redis.cutConnections();

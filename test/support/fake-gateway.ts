@@ -98,7 +98,7 @@ export class FakeGateway implements RedisGateway {
   async renew(records: readonly { redisKey: string; ttlSeconds: number }[]): Promise<StoredState[]> {
     this.renewals.push(records.map(({ redisKey }) => redisKey));
     await this.#misbehave();
-    return records.map(({ redisKey }) => this.model.state(redisKey));
+    return records.map(({ redisKey, ttlSeconds }) => this.model.renew(redisKey, ttlSeconds));
   }
 
   async listKept(redisKey: string): Promise<KeptValue[]> {

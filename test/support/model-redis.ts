@@ -9,22 +9,37 @@ export class ModelRedis {
   readonly kept = new Map<string, Map<string, string>>();
 
   readonly #wallNow: () => number;
+  readonly #serverNow: () => number;
+  /** When a record's value and version, and what is kept of it, end, on the server's clock. */
+  readonly #endMs = new Map<string, { record: number; kept: number }>();
 
-  constructor(wallNow: () => number = () => Date.now()) {
+  /** @param serverNow What times to live are counted by. Default: a clock that stands still. */
+  constructor(wallNow: () => number = () => Date.now(), serverNow: () => number = () => 0) {
     this.#wallNow = wallNow;
+    this.#serverNow = serverNow;
   }
 
   flushAll(): void {
-    for (const map of [this.values, this.versions, this.kept]) map.clear();
+    for (const map of [this.values, this.versions, this.kept, this.#endMs]) map.clear();
+  }
+
+  copy(): ModelRedis {
+    const copy = new ModelRedis(this.#wallNow, this.#serverNow);
+    for (const [key, value] of this.values) copy.values.set(key, value);
+    for (const [key, version] of this.versions) copy.versions.set(key, version);
+    for (const [key, kept] of this.kept) copy.kept.set(key, new Map(kept));
+    for (const [key, end] of this.#endMs) copy.#endMs.set(key, end);
+    return copy;
   }
 
   put(write: WireWrite): WireOutcome {
-    const { redisKey, value, version, seen, keepsPrevious } = write;
+    const { redisKey, value, version, seen, keepsPrevious, ttlSeconds } = write;
+    this.#expire(redisKey);
     const there = this.versions.get(redisKey)?.version;
     const [current, mine] = [parseVersion(there), parseVersion(version)!];
     const isBelieved = current !== undefined && current.ms <= this.#wallNow() + MAX_SKEW_MS;
     if (there !== undefined && there > version && isBelieved) {
-      if (value !== undefined && current.writer !== mine.writer) this.#keep(redisKey, version, value);
+      if (value !== undefined && current.writer !== mine.writer) this.#keep(redisKey, version, value, ttlSeconds);
       return { kind: "superseded", by: there };
     }
     if (there !== version) {
@@ -32,15 +47,24 @@ export class ModelRedis {
       const previous = this.values.get(redisKey);
       const isWorthIt = previous !== undefined && previous !== value && previous.length > 2 && previous !== "null";
       if ((!isSeen || keepsPrevious) && isWorthIt)
-        this.#keep(redisKey, there ?? "0000000000000-0000-unknown", previous);
+        this.#keep(redisKey, there ?? "0000000000000-0000-unknown", previous, ttlSeconds);
     }
     this.versions.set(redisKey, { version, isDeleted: value === undefined });
     if (value === undefined) this.values.delete(redisKey);
     else this.values.set(redisKey, value);
+    this.#live(redisKey, "record", ttlSeconds);
     return { kind: "applied" };
   }
 
+  /** As `EXPIRE` does to a record's value and version. */
+  renew(redisKey: string, ttlSeconds: number): StoredState {
+    const state = this.state(redisKey);
+    if (state.hasValue || state.version !== undefined) this.#live(redisKey, "record", ttlSeconds);
+    return state;
+  }
+
   read(redisKey: string): StoredValue {
+    this.#expire(redisKey);
     const { version, isDeleted = false } = this.versions.get(redisKey) ?? {};
     return { value: this.values.get(redisKey), version, isDeleted };
   }
@@ -57,7 +81,22 @@ export class ModelRedis {
     }));
   }
 
-  #keep(redisKey: string, version: string, value: string): void {
+  #live(redisKey: string, what: "record" | "kept", ttlSeconds: number): void {
+    const endMs = this.#endMs.get(redisKey) ?? { record: Infinity, kept: Infinity };
+    this.#endMs.set(redisKey, { ...endMs, [what]: this.#serverNow() + ttlSeconds * 1_000 });
+  }
+
+  #expire(redisKey: string): void {
+    const nowMs = this.#serverNow();
+    const { record = Infinity, kept = Infinity } = this.#endMs.get(redisKey) ?? {};
+    if (kept <= nowMs) this.kept.delete(redisKey);
+    if (record > nowMs) return;
+    this.values.delete(redisKey);
+    this.versions.delete(redisKey);
+  }
+
+  #keep(redisKey: string, version: string, value: string, ttlSeconds: number): void {
+    this.#live(redisKey, "kept", ttlSeconds);
     const kept = this.kept.get(redisKey) ?? new Map<string, string>();
     this.kept.set(redisKey, kept.set(version, value));
     if (kept.size <= MAX_KEPT) return;
