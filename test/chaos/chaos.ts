@@ -11,8 +11,9 @@ import {
   TOKENS,
 } from "redis-mirrored";
 import { KEY, SILENT } from "../support/mirrors.js";
-import { RedisServer } from "../support/redis-server.js";
 import { TcpProxy, type WireMode } from "../support/tcp-proxy.js";
+import { generator } from "./generator.js";
+import { ReplicatedServer } from "./replicated-server.js";
 
 /** Real timings in a fiftieth of the time. */
 const TIMINGS = { batchWindowMs: 5, pauseMs: 300, healthCheckMs: 40, reconcileMs: 150 };
@@ -34,25 +35,24 @@ export interface ChaosResult {
   readonly worstSaveMs: number;
 }
 
-/** A server, the wire to it, and a client that gives it orders. They serve one history after the other. */
+/** A server, its replica, the wire to it, and a client that gives it orders. They serve one history after the other. */
 export class ChaosBench {
-  readonly server: RedisServer;
-  readonly proxy: TcpProxy;
+  readonly #servers: ReplicatedServer;
+  readonly #proxy: TcpProxy;
 
-  private constructor(server: RedisServer, proxy: TcpProxy) {
-    this.server = server;
-    this.proxy = proxy;
+  private constructor(servers: ReplicatedServer, proxy: TcpProxy) {
+    this.#servers = servers;
+    this.#proxy = proxy;
   }
 
   static async open(): Promise<ChaosBench> {
-    const server = await RedisServer.start();
-    return new ChaosBench(server, await TcpProxy.start(server.port));
+    const servers = await ReplicatedServer.start();
+    return new ChaosBench(servers, await TcpProxy.start(servers.primary.port));
   }
 
   async close(): Promise<void> {
-    await this.proxy.stop();
-    this.server.thaw();
-    await this.server.kill();
+    await this.#proxy.stop();
+    await this.#servers.stop();
   }
 
   /** One history of saves, faults and restarts of the host. The seed decides what is done, the machine how long it takes. */
@@ -64,6 +64,7 @@ export class ChaosBench {
     const memento = new MemoryMemento();
     const events: string[] = [];
     let worstSaveMs = 0;
+    await this.#servers.untilReplicating();
     let host = this.#start(userId, memento);
 
     const save = (record: string, value: unknown) => {
@@ -72,9 +73,17 @@ export class ChaosBench {
       host.service.set({ userId, record }, value);
       worstSaveMs = Math.max(worstSaveMs, performance.now() - begin);
     };
+    let saves = 0;
+    const saveSome = () => {
+      for (let left = Math.ceil(random() * 4); left > 0; left--) {
+        const record = pick(RECORDS);
+        const name = `${seed}-${++saves}`;
+        save(record, record === "taskHistory" ? [{ id: name, ts: 1 }] : { text: name });
+      }
+    };
     const order = async (...command: string[]) => {
       events.push(command.join(" "));
-      await (await this.server.client()).sendCommand(command);
+      await (await this.#servers.primary.client()).sendCommand(command);
     };
     const restartHost = async () => {
       events.push("the host crashes");
@@ -84,27 +93,27 @@ export class ChaosBench {
     };
     const faults: readonly (() => Promise<void> | void)[] = [
       async () => {
-        this.proxy.mode = pick(WIRE_MODES);
-        events.push(`the wire ${this.proxy.mode}`);
-        if (this.proxy.mode === "refuses") this.proxy.cutAll();
+        this.#proxy.mode = pick(WIRE_MODES);
+        events.push(`the wire ${this.#proxy.mode}`);
+        if (this.#proxy.mode === "refuses") this.#proxy.cutAll();
         await pause(random() * 300);
       },
       async () => {
-        this.proxy.delayMs = random() * 200;
-        events.push(`the wire takes ${Math.round(this.proxy.delayMs)} ms`);
+        this.#proxy.delayMs = random() * 200;
+        events.push(`the wire takes ${Math.round(this.#proxy.delayMs)} ms`);
         await pause(100);
       },
       async () => {
         events.push("SIGKILL, restarts empty");
-        await this.server.kill();
+        await this.#servers.primary.kill();
         await pause(random() * 200);
-        await this.server.restart();
+        await this.#servers.primary.restart();
       },
       async () => {
         events.push("SIGSTOP");
-        this.server.freeze();
+        this.#servers.primary.freeze();
         await pause(random() * 800);
-        this.server.thaw();
+        this.#servers.primary.thaw();
       },
       async () => {
         await order("CONFIG", "SET", "maxmemory", "1");
@@ -112,13 +121,27 @@ export class ChaosBench {
       },
       async () => {
         await order("CONFIG", "SET", "requirepass", "changed");
-        this.proxy.cutAll();
+        this.#proxy.cutAll();
         await pause(random() * 100);
       },
       async () => {
         await order("REPLICAOF", "127.0.0.1", "1");
         await pause(random() * 100);
         await order("REPLICAOF", "NO", "ONE");
+      },
+      async () => {
+        const [isBehind, isLedThereFirst] = [random() < 0.5, random() < 0.5];
+        events.push(`the primary is killed and its replica${isBehind ? ", which is behind," : ""} promoted`);
+        if (isBehind) {
+          await this.#servers.stopReplicating();
+          saveSome();
+          await pause(random() * 50);
+        }
+        await this.#servers.primary.kill();
+        if (isLedThereFirst) this.#proxy.targetPort = this.#servers.replica.port;
+        await pause(random() * 200);
+        await this.#servers.promote();
+        this.#proxy.targetPort = this.#servers.primary.port;
       },
       () => order("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"),
       () => order("SCRIPT", "FLUSH"),
@@ -127,20 +150,14 @@ export class ChaosBench {
     ];
 
     for (let step = 0; step < 6; step++) {
-      for (let saves = Math.ceil(random() * 4); saves > 0; saves--) {
-        const record = pick(RECORDS);
-        save(
-          record,
-          record === "taskHistory" ? [{ id: `${seed}-${step}-${saves}`, ts: 1 }] : { text: `${seed}-${step}-${saves}` },
-        );
-      }
+      saveSome();
       if (random() < 0.5) await pause(random() * 20);
       await pick(faults)();
     }
 
-    this.proxy.mode = "passes";
-    this.proxy.delayMs = 0;
-    const client = await this.server.client();
+    this.#proxy.mode = "passes";
+    this.#proxy.delayMs = 0;
+    const client = await this.#servers.primary.client();
     await client.configSet("requirepass", "");
     await client.configSet("maxmemory", "0");
     const begin = performance.now();
@@ -152,7 +169,7 @@ export class ChaosBench {
 
   #start(userId: string, memento: MemoryMemento): { mirror: Mirror; service: RedisSyncService } {
     const mirror = createMirror({
-      redis: { host: "127.0.0.1", port: this.proxy.port },
+      redis: { host: "127.0.0.1", port: this.#proxy.port },
       userId,
       memento,
       keys: [KEY],
@@ -172,7 +189,7 @@ export class ChaosBench {
     local: Map<string, unknown>,
   ): Promise<string | undefined> {
     const endMs = performance.now() + EQUALITY_DEADLINE_MS;
-    const client = await this.server.client();
+    const client = await this.#servers.primary.client();
     let difference: string | undefined;
     do {
       difference = undefined;
@@ -192,15 +209,4 @@ export class ChaosBench {
 
 function pause(durationMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, durationMs));
-}
-
-/** Mulberry32: from 0 to 1, the same for the same seed. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,4 +1,4 @@
-import { RedisServer } from "./redis-server.js";
+import { DISKLESS_REPLICATION, RedisServer } from "./redis-server.js";
 import { freePorts } from "./server-process.js";
 import { TemporaryFolder } from "./temporary-folder.js";
 import { until } from "./until.js";
@@ -28,9 +28,8 @@ export class RedisCluster {
     this.#busPorts = ports.slice(count);
     this.nodes = ports.slice(0, count).map((port, index) => {
       const bus = ["--cluster-port", String(this.#busPorts[index])];
-      const folder = ["--dir", this.#folder.path];
-      const files = [...folder, "--cluster-config-file", `nodes-${port}.conf`, "--dbfilename", `${port}.rdb`];
-      const cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "500", "--repl-diskless-sync-delay", "0"];
+      const files = ["--dir", this.#folder.path, "--cluster-config-file", `nodes-${port}.conf`];
+      const cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "500", ...DISKLESS_REPLICATION];
       const secrets = password === undefined ? [] : ["--requirepass", password, "--masterauth", password];
       return RedisServer.at(port, ...cluster, ...bus, ...files, ...secrets, ...args);
     });

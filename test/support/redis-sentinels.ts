@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { RedisServer } from "./redis-server.js";
+import { DISKLESS_REPLICATION, RedisServer } from "./redis-server.js";
 import { freePorts } from "./server-process.js";
 import { TemporaryFolder } from "./temporary-folder.js";
 import { until } from "./until.js";
@@ -48,9 +48,8 @@ export class SentinelDeployment {
     const primaryPort = serverPorts[0]!;
     const secrets = password === undefined ? [] : ["--requirepass", password, "--masterauth", password];
     this.servers = serverPorts.map((port) => {
-      const files = ["--dir", this.#folder.path, "--dbfilename", `${port}.rdb`, "--repl-diskless-sync-delay", "0"];
       const replication = port === primaryPort ? [] : ["--replicaof", `127.0.0.1 ${primaryPort}`];
-      return RedisServer.at(port, ...files, ...secrets, ...replication);
+      return RedisServer.at(port, ...DISKLESS_REPLICATION, ...secrets, ...replication);
     });
     this.#primary = this.servers[0]!;
     this.sentinels = sentinelPorts.map((port) => RedisServer.sentinelAt(port, this.#configure(port, primaryPort)));

@@ -5,6 +5,10 @@ import { ServerProcess } from "./server-process.js";
 /** As quiet as the mirror's own, so that command counts stay readable. */
 type Client = ReturnType<typeof connectTo>;
 
+/** For one with replicas: copies go from memory to memory at once. What finds a file when it restarts is not empty. */
+export const DISKLESS_REPLICATION: readonly string[] =
+  "--repl-diskless-sync yes --repl-diskless-sync-delay 0 --repl-diskless-load swapdb".split(" ");
+
 /** A redis-server of the test's own, on a free loopback port, without persistence. */
 export class RedisServer {
   readonly port: number;

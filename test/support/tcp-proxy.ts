@@ -20,11 +20,14 @@ export class TcpProxy {
   /** How long each direction takes, ms. */
   delayMs = 0;
   mode: WireMode = "passes";
+  /** Where the connections lead that are made from now on. */
+  targetPort: number;
   /** Called with each piece that the client sends, before it is passed on. */
   onRequest: (() => void) | undefined;
 
   private constructor(targetPort: number) {
-    this.#server = createServer((client) => this.#join(client, targetPort));
+    this.targetPort = targetPort;
+    this.#server = createServer((client) => this.#join(client));
   }
 
   static async start(targetPort: number): Promise<TcpProxy> {
@@ -62,9 +65,9 @@ export class TcpProxy {
     for (const { client } of this.#pairs) client.destroy();
   }
 
-  #join(client: Socket, targetPort: number): void {
+  #join(client: Socket): void {
     if (this.mode === "refuses") return void client.on("error", () => {}).destroy();
-    const upstream = connect(targetPort, "127.0.0.1");
+    const upstream = connect(this.targetPort, "127.0.0.1");
     const pair = { client, upstream };
     this.#pairs.add(pair);
     client.on("data", (chunk) => {
