@@ -6,23 +6,24 @@ import { RedisMirrored, RedisRestored } from "redis-mirrored";
 export interface Script {
   readonly outcome: "return" | "throw";
   readonly value: unknown;
-  readonly seen: { self: unknown; args: unknown[] }[];
+  readonly seen: { self: unknown; args: unknown[]; returned: unknown }[];
 }
 
 const SYMBOL = Symbol("save");
 
 function play(script: Script, self: unknown, args: unknown[]): unknown {
-  script.seen.push({ self, args });
+  script.seen.push({ self, args, returned: script.value });
   if (script.outcome === "throw") throw script.value;
   return script.value;
 }
 
 /** As VS Code's: nothing but `then`. */
 function thenable(script: Script, self: unknown, args: unknown[]): PromiseLike<unknown> {
-  script.seen.push({ self, args });
   const settled = script.outcome === "throw" ? Promise.reject(script.value) : Promise.resolve(script.value);
   settled.catch(() => {});
-  return { then: (...handlers) => settled.then(...handlers) as never };
+  const returned: PromiseLike<unknown> = { then: (...handlers) => settled.then(...handlers) as never };
+  script.seen.push({ self, args, returned });
+  return returned;
 }
 
 class Base {

@@ -1,4 +1,3 @@
-import { isPromise } from "node:util/types";
 import { expect } from "chai";
 import fc from "fast-check";
 import { Container } from "inversify";
@@ -6,20 +5,7 @@ import { type JoinPoint, NoopSyncInterceptor, useContainer } from "redis-mirrore
 import { FakeRedis, installInterceptor } from "../support/containers.js";
 import type { Script } from "./decorated.js";
 import { DIALECTS } from "./dialects.js";
-
-const METHODS = [
-  "sync",
-  "async",
-  "thenable",
-  "generic",
-  "overloaded",
-  "inherited",
-  "callHidden",
-  "callSymbol",
-  "readsPrivateState",
-  "withDefaults",
-  "static",
-] as const;
+import { METHODS, observe } from "./observation.js";
 
 const late = async (joinPoint: JoinPoint) => {
   await Promise.resolve();
@@ -60,42 +46,6 @@ function withGateway(prepare: (redis: FakeRedis) => unknown): FakeRedis {
 
 function raise(message: string): never {
   throw new Error(message);
-}
-
-/** All that a caller can see of a call. */
-interface Observation {
-  readonly kind: "value" | "error" | "promise" | "thenable";
-  readonly settled: "fulfilled" | "rejected" | undefined;
-  readonly outcome: unknown;
-  readonly isSameObject: boolean;
-  readonly isOwnSelf: boolean;
-  readonly seen: unknown[][];
-}
-
-async function observe(owner: object, method: string, script: Script, args: unknown[]): Promise<Observation> {
-  const call = (owner as Record<string, (...args: unknown[]) => unknown>)[method]!;
-  const see = (kind: Observation["kind"], outcome: unknown, settled?: "fulfilled" | "rejected"): Observation => ({
-    kind,
-    settled,
-    outcome,
-    isSameObject: outcome === script.value,
-    isOwnSelf: script.seen.every(({ self }) => self === owner),
-    seen: script.seen.map((seen) => seen.args),
-  });
-  let returned: unknown;
-  try {
-    returned = call.call(owner, script, ...args);
-  } catch (error) {
-    return see("error", error);
-  }
-  const isThenable =
-    typeof (returned as PromiseLike<unknown> | undefined)?.then === "function" && returned !== script.value;
-  if (!isThenable) return see("value", returned);
-  const kind = isPromise(returned) ? "promise" : "thenable";
-  return (returned as PromiseLike<unknown>).then(
-    (value) => see(kind, value, "fulfilled"),
-    (error) => see(kind, error, "rejected"),
-  );
 }
 
 for (const [dialect, { Bare, Decorated }] of DIALECTS) {
