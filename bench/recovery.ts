@@ -12,7 +12,7 @@ const RECONCILE_MS = flags["default-reconcile"] ? 300_000 : 10_000;
 
 /** What the promise allows, seconds from the end of the fault, and how long the fault lasts. */
 const PROMISES: Record<Fault["kind"], { readonly allowedSeconds: number; readonly lastsSeconds: number }> = {
-  none: { allowedSeconds: 10, lastsSeconds: 0 },
+  none: { allowedSeconds: 10, lastsSeconds: 10 },
   lost: { allowedSeconds: 10, lastsSeconds: 10 },
   // Five refusals, and writing pauses: they take less than two seconds.
   refused: { allowedSeconds: 65, lastsSeconds: 5 },

@@ -54,10 +54,10 @@ export const FAULTS: readonly Fault[] = [
     begin: ({ proxy }) => proxy.killSilently(),
     end: () => {},
   },
-  wireThat("refuses"),
-  wireThat("swallows"),
-  wireThat("cuts replies"),
-  wireThat("throttles"),
+  wireThat("refuses", "lost"),
+  wireThat("swallows", "lost"),
+  wireThat("cuts replies", "lost"),
+  wireThat("throttles", "none"),
   {
     name: "CLIENT KILL",
     kind: "lost",
@@ -115,10 +115,10 @@ export const FAULTS: readonly Fault[] = [
   },
 ];
 
-function wireThat(mode: WireMode): Fault {
+function wireThat(mode: WireMode, kind: Fault["kind"]): Fault {
   return {
     name: `wire ${mode}`,
-    kind: "lost",
+    kind,
     begin: ({ proxy }) => {
       proxy.mode = mode;
       if (mode === "refuses") proxy.cutAll();
