@@ -1,13 +1,14 @@
 export interface Distribution {
   readonly median: number;
   readonly p99: number;
+  readonly p999: number;
   readonly max: number;
 }
 
 export function distribution(values: Float64Array): Distribution {
   const sorted = values.toSorted();
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
-  return { median: at(0.5), p99: at(0.99), max: at(1) };
+  return { median: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1) };
 }
 
 /** Gives the event loop a turn: batches go out and answers come in only then. */

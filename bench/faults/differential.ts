@@ -6,6 +6,7 @@ import { type Fault, FAULTS, HEALTHY } from "../../test/support/faults.js";
 import { TestBed } from "../../test/support/test-bed.js";
 import { nextTurn } from "../measure.js";
 import { CallPool, scriptOf, type TwinCall } from "./calls.js";
+import { Course } from "./course.js";
 import { UnhandledRejections } from "./unhandled-rejections.js";
 
 /** What came of the calls that were made to both twins under one fault. */
@@ -162,39 +163,6 @@ class Phase {
   #note(count: "differences" | "notOnce" | "surfacedWrongly", example: string): void {
     this.#counts[count]++;
     if (this.#examples.length < 5) this.#examples.push(example);
-  }
-}
-
-/** What happens to Redis, and to the mirror, while the calls are made. */
-class Course {
-  readonly #steps: (readonly [atShare: number, step: () => unknown])[];
-  #orders: Promise<unknown> = Promise.resolve();
-
-  constructor(fault: Fault, bed: TestBed, mirror: Mirror) {
-    const begin = () => this.#order(() => fault.begin(bed));
-    const again = fault.isMomentary ? [0.3, 0.5, 0.7] : [];
-    this.#steps = [
-      ...[0.1, ...again].map((share) => [share, begin] as const),
-      [0.8, () => mirror.disable()],
-      [0.82, () => mirror.enable()],
-      [0.9, () => this.#order(() => fault.end(bed))],
-    ];
-  }
-
-  /** Returns at once: the calls go on while the server does as it is told. */
-  advanceTo(share: number): void {
-    while (this.#steps[0] !== undefined && this.#steps[0][0] <= share) void this.#steps.shift()![1]();
-  }
-
-  async end(): Promise<void> {
-    this.advanceTo(1);
-    await this.#orders;
-  }
-
-  #order(work: () => unknown): void {
-    this.#orders = this.#orders.then(work);
-    // `end` tells of it.
-    this.#orders.catch(() => {});
   }
 }
 

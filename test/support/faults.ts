@@ -1,5 +1,6 @@
-import { ACCOUNT, PASSWORD, type TestBed } from "./test-bed.js";
+import { ACCOUNT, PASSWORD } from "./mirrors.js";
 import type { WireMode } from "./tcp-proxy.js";
+import type { TestBed } from "./test-bed.js";
 
 /** One way in which Redis is of no use to a mirror, from the outside. */
 export interface Fault {

@@ -21,6 +21,21 @@ export interface MirrorUnderTest {
   readonly service: RedisSyncService;
 }
 
+/** The one that mirrors of a `TestBed` log in with. */
+export const ACCOUNT = "mirror";
+export const PASSWORD = "ours";
+
+/** Of a mirror on a `TestBed`, with the default timings; a process of its own knows but the port of the wire. */
+export function optionsOfAccount(port: number): MirrorOptions {
+  return {
+    redis: { host: "127.0.0.1", port, username: ACCOUNT, password: PASSWORD },
+    userId: "alice",
+    keys: [KEY],
+    env: {},
+    logger: SILENT,
+  };
+}
+
 /** A mirror on a real server, in a hurry. */
 export function hurriedMirror(port: number, options: MirrorOptions = {}): MirrorUnderTest {
   const mirror = createMirror({

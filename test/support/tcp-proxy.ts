@@ -43,6 +43,11 @@ export class TcpProxy {
     return address.port;
   }
 
+  /** How many connections clients have open. */
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
   /** From now on nothing passes on the connections there are, and none is closed; new ones work. */
   killSilently(): void {
     for (const { client, upstream } of this.#pairs) {

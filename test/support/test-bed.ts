@@ -2,12 +2,9 @@ import { mkdir, mkdtemp, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MirrorOptions } from "redis-mirrored";
-import { KEY, SILENT } from "./mirrors.js";
+import { ACCOUNT, optionsOfAccount, PASSWORD } from "./mirrors.js";
 import { RedisServer } from "./redis-server.js";
 import { TcpProxy } from "./tcp-proxy.js";
-
-export const ACCOUNT = "mirror";
-export const PASSWORD = "ours";
 
 /** A server of its own, the wire to it, and an account for mirrors beside the one that gives the server orders. */
 export class TestBed {
@@ -31,7 +28,7 @@ export class TestBed {
 
   /** Options of a mirror that goes through the wire, logs in with the mirrors' account and has the default timings. */
   get mirrorOptions(): MirrorOptions {
-    return mirrorOptionsAt(this.proxy.port);
+    return optionsOfAccount(this.proxy.port);
   }
 
   /** Gives the server an order, past the wire. */
@@ -73,15 +70,4 @@ export class TestBed {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
-}
-
-/** As a process of its own needs them, which knows but the port. */
-export function mirrorOptionsAt(port: number): MirrorOptions {
-  return {
-    redis: { host: "127.0.0.1", port, username: ACCOUNT, password: PASSWORD },
-    userId: "alice",
-    keys: [KEY],
-    env: {},
-    logger: SILENT,
-  };
 }
