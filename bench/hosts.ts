@@ -31,17 +31,25 @@ export class MirroredStore {
   }
 }
 
+/** One process with many users, as a server has them. */
+export class MirroredUsers {
+  @RedisMirrored((userId: string, record: string, value: unknown) => ({ userId, record, value }))
+  update(_userId: string, _record: string, _value: unknown): void {}
+}
+
 /** 200 bytes of JSON. */
 export function smallValue(seed: number): string {
   return `${seed} `.padEnd(198, "custom instructions ");
 }
 
-/** 50 items of 530 bytes of JSON, as Roo-Code keeps them. */
-export function history(seed: number): Record<string, unknown>[] {
-  return Array.from({ length: 50 }, (_item, index) => historyItem(index, 1_760_000_000_000 - index * 60_000 + seed));
+/** 50 items as Roo-Code keeps them, of 530 bytes of JSON each unless it is told. */
+export function history(seed: number, itemBytes = 530): Record<string, unknown>[] {
+  return Array.from({ length: 50 }, (_item, index) =>
+    historyItem(index, 1_760_000_000_000 - index * 60_000 + seed, itemBytes),
+  );
 }
 
-function historyItem(number: number, ts: number): Record<string, unknown> {
+function historyItem(number: number, ts: number, itemBytes: number): Record<string, unknown> {
   const item = {
     id: `019a0000-0000-7000-8000-${String(number).padStart(12, "0")}`,
     number,
@@ -58,9 +66,7 @@ function historyItem(number: number, ts: number): Record<string, unknown> {
     apiConfigName: "default",
     status: "completed",
   };
-  const rest = 530 - JSON.stringify(item).length - 1;
-  return {
-    ...item,
-    task: "Find out why the nightly import skips rows with an empty warehouse column. ".repeat(5).slice(0, rest),
-  };
+  const rest = itemBytes - JSON.stringify(item).length - 1;
+  const task = "Find out why the nightly import skips rows with an empty warehouse column. ";
+  return { ...item, task: task.repeat(Math.ceil(rest / task.length)).slice(0, rest) };
 }

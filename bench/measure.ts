@@ -5,8 +5,8 @@ export interface Distribution {
   readonly max: number;
 }
 
-export function distribution(values: Float64Array): Distribution {
-  const sorted = values.toSorted();
+export function distribution(values: Float64Array | readonly number[]): Distribution {
+  const sorted = Float64Array.from(values).sort();
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
   return { median: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1) };
 }
@@ -14,6 +14,20 @@ export function distribution(values: Float64Array): Distribution {
 /** Gives the event loop a turn: batches go out and answers come in only then. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** What is alive on the heap and beside it, bytes, after a collection. */
+export function liveBytes(): number {
+  if (globalThis.gc === undefined) throw new Error("Expected node to run with --expose-gc");
+  // Once more for what the first one's finalizers let go of.
+  globalThis.gc();
+  globalThis.gc();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+export function formatMebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(2)} MiB`;
 }
 
 export function formatMicroseconds(value: number): string {

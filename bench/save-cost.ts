@@ -1,5 +1,5 @@
 import { Container } from "inversify";
-import { installMirror, type Mirror, noopMirrorModule, useContainer } from "redis-mirrored";
+import { installMirror, type Mirror, type MirrorOptions, noopMirrorModule, useContainer } from "redis-mirrored";
 import { RedisServer } from "../test/support/redis-server.js";
 import { BareStore, history, MirroredStore, smallValue } from "./hosts.js";
 import { type Distribution, distribution, formatMicroseconds, nextTurn, printTable } from "./measure.js";
@@ -70,7 +70,7 @@ function install(
   return { dispose: () => mirror.close(), ready: scenario === "down" ? Promise.resolve() : mirror.flush() };
 }
 
-export function installQuietMirror(server: RedisServer): Mirror {
+export function installQuietMirror(server: RedisServer, options: MirrorOptions = {}): Mirror {
   const logger = { info: () => {}, warn: () => {} };
   return installMirror({
     redis: { host: "127.0.0.1", port: server.port },
@@ -78,6 +78,7 @@ export function installQuietMirror(server: RedisServer): Mirror {
     keys: ["A".repeat(43)],
     env: {},
     logger,
+    ...options,
   });
 }
 

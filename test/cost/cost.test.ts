@@ -1,10 +1,9 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { expect } from "chai";
-import { measureHeapGrowth } from "../../bench/heap.js";
+import { measureHeapGrowth, ONE_HISTORY } from "../../bench/heap.js";
 import { history, smallValue } from "../../bench/hosts.js";
 import { measureSaveCost } from "../../bench/save-cost.js";
 import { measureWireCost } from "../../bench/wire-cost.js";
+import { exposeGc } from "../support/expose-gc.js";
 
 // The figures are `npm run bench`'s to report. Here are only their orders of magnitude, which a busy machine keeps too.
 describe("what a save costs", () => {
@@ -36,8 +35,7 @@ describe("what a save costs", () => {
 
   it("grows the heap by less than 5 MB over 100,000 saves into a black hole", async function () {
     this.timeout(60_000);
-    setFlagsFromString("--expose-gc");
-    globalThis.gc = runInNewContext("gc") as typeof globalThis.gc;
-    expect(await measureHeapGrowth(100_000)).to.be.below(5_000_000);
+    exposeGc();
+    expect(await measureHeapGrowth({ saves: 100_000, ...ONE_HISTORY })).to.be.below(5_000_000);
   });
 });

@@ -70,6 +70,11 @@ export class TcpProxy {
     for (const { client } of this.#pairs) client.destroy();
   }
 
+  /** The same with an RST, which is what a client gets to hear of a server that was gone meanwhile. */
+  resetAll(): void {
+    for (const { client } of this.#pairs) client.resetAndDestroy();
+  }
+
   #join(client: Socket): void {
     if (this.mode === "refuses") return void client.on("error", () => {}).destroy();
     const upstream = connect(this.targetPort, "127.0.0.1");
