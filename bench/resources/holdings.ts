@@ -45,7 +45,7 @@ function countObjects(constructor: Function): number {
   // It warns once that it is experimental; that is for whoever ships it.
   process.emitWarning = () => {};
   try {
-    return queryObjects(constructor as new () => unknown, { format: "count" });
+    return queryObjects(constructor, { format: "count" });
   } finally {
     process.emitWarning = emitWarning;
   }

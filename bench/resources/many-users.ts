@@ -57,13 +57,15 @@ export async function measureManyUsers(load: ManyUsersLoad): Promise<ManyUsers> 
     const before = liveBytes();
     let full = 0;
     let savingMs = 0;
-    if (usersPerWindow < users) probe.start();
+    const isSpread = usersPerWindow < users;
+    if (isSpread) probe.start();
     for (let user = 0; user < users; user++) {
       const begin = performance.now();
       service.set({ userId: userOf(user), record: RECORD }, smallValue(user));
       savingMs += performance.now() - begin;
-      if (user + 1 === MAX_PENDING && usersPerWindow >= users) full = liveBytes() - before;
-      if ((user + 1) % usersPerWindow === 0) await pause(mirror.container.get(TOKENS.Settings).timings.batchWindowMs);
+      if (user + 1 === MAX_PENDING && !isSpread) full = liveBytes() - before;
+      if (isSpread && (user + 1) % usersPerWindow === 0)
+        await pause(mirror.container.get(TOKENS.Settings).timings.batchWindowMs);
     }
     // Collecting all at once is a stretch of its own.
     probe.stop();

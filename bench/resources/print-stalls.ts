@@ -26,7 +26,7 @@ async function printLoads(seconds: number): Promise<string[]> {
   const broken: string[] = [];
   const rows: string[][] = [];
   for (const load of STALL_LOADS) {
-    const stalls = await measureStalls(load, seconds);
+    const stalls = await measureStalls(load, { seconds });
     const added = addedMs(stalls);
     const { noop, mirrored } = stalls;
     rows.push(

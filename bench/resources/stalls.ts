@@ -30,7 +30,6 @@ export interface Stalls {
   readonly failed: number;
 }
 
-const SAVE_INTERVAL_MS = 500;
 const SAVES_PER_PHASE = 4;
 
 const setMemory = async (server: RedisServer, limit: string) => (await server.client()).configSet("maxmemory", limit);
@@ -51,10 +50,13 @@ export const STALL_LOADS: readonly StallLoad[] = [
 ];
 
 /**
- * How long the event loop is kept from what is due while a host saves twice a second, in turn with the no-op in place of
+ * How long the event loop is kept from what is due while a host saves, twice a second unless told, in turn with the no-op in place of
  * the mirror: what disturbs the machine disturbs both.
  */
-export async function measureStalls({ record, value, fault }: StallLoad, seconds: number): Promise<Stalls> {
+export async function measureStalls(
+  { record, value, fault }: StallLoad,
+  { seconds, intervalMs = 500 }: { seconds: number; intervalMs?: number },
+): Promise<Stalls> {
   const server = await RedisServer.start();
   const mirror = installQuietMirror(server, {
     // Failures follow upon each other as fast as they can: the pause would keep all but five of them from happening.
@@ -73,7 +75,7 @@ export async function measureStalls({ record, value, fault }: StallLoad, seconds
     probe.start();
     for (let count = 0; count < SAVES_PER_PHASE; count++) {
       store.update(record, value(save++));
-      await pause(SAVE_INTERVAL_MS);
+      await pause(intervalMs);
     }
     probe.stop();
   };
@@ -82,7 +84,7 @@ export async function measureStalls({ record, value, fault }: StallLoad, seconds
   try {
     // What is loaded with the first of them is not repeated.
     await runPhase(new LoopDelayProbe());
-    const phases = Math.ceil((seconds * 1_000) / (2 * SAVES_PER_PHASE * SAVE_INTERVAL_MS));
+    const phases = Math.ceil((seconds * 1_000) / (2 * SAVES_PER_PHASE * intervalMs));
     for (let phase = 0; phase < phases; phase++) {
       const noop = useContainer(container);
       await runPhase(probes.noop);

@@ -1,0 +1,78 @@
+import { connect } from "node:net";
+import { once } from "node:events";
+import { expect } from "chai";
+import { measureHeapGrowth } from "../../bench/heap.js";
+import { countHoldings } from "../../bench/resources/holdings.js";
+import { leftBehind } from "../../bench/resources/print-reconnects.js";
+import { brokenBySize } from "../../bench/resources/print-sizes.js";
+import { addedMs, MAX_ADDED_MS } from "../../bench/resources/print-stalls.js";
+import { measureReconnects } from "../../bench/resources/reconnects.js";
+import { measureSize, SIZE_CASES } from "../../bench/resources/sizes.js";
+import { measureStalls, STALL_LOADS } from "../../bench/resources/stalls.js";
+import { exposeGc } from "../support/expose-gc.js";
+import { RedisServer } from "../support/redis-server.js";
+
+// A share of what `npm run bench:resources` measures in full.
+describe("what the mirror takes of a process", () => {
+  before(() => exposeGc());
+
+  describe("reconnects", () => {
+    for (const name of ["mirror", "gateway alone"] as const) {
+      it(`leave nothing behind: 300 of the ${name}`, async function () {
+        this.timeout(60_000);
+        const result = await measureReconnects(name, 300);
+        expect(result.connections).to.be.at.least(300);
+        expect(result.before.connectionsOnServer).to.equal(1);
+        expect(leftBehind(result)).to.deep.equal([]);
+      });
+    }
+
+    it("would be noticed if they left sockets, timers, listeners or promises behind", async function () {
+      this.timeout(30_000);
+      const server = await RedisServer.start();
+      const before = await countHoldings();
+      // Ten of each: what earlier tests have let go of may be collected meanwhile.
+      const ten = <T>(make: () => T) => Array.from({ length: 10 }, make);
+      const sockets = ten(() => connect(server.port, "127.0.0.1").unref());
+      await Promise.all(sockets.map((socket) => once(socket, "connect")));
+      const timers = ten(() => setTimeout(() => {}, 60_000).unref());
+      const listeners = ten(() => () => {});
+      for (const listener of listeners) process.on("worker", listener);
+      const promises = ten(() => new Promise(() => {}));
+      const after = await countHoldings();
+      for (const name of ["sockets", "emitters", "timers", "processListeners", "functions", "promises"] as const)
+        expect(after[name] - before[name], name).to.be.above(5);
+      expect(promises).to.have.lengthOf(10);
+      for (const listener of listeners) process.off("worker", listener);
+      for (const timer of timers) clearTimeout(timer);
+      for (const socket of sockets) socket.destroy();
+      await server.kill();
+    });
+  });
+
+  it("grows the heap by less than 5 MB over 100,000 saves of 50 users into a black hole", async function () {
+    this.timeout(60_000);
+    const growth = await measureHeapGrowth({ saves: 100_000, users: 50, records: ["customInstructions"] });
+    expect(growth).to.be.below(5_000_000);
+  });
+
+  describe("a value", () => {
+    for (const sizeCase of SIZE_CASES.filter(({ name }) => name !== "history of 50 × 5 MB")) {
+      it(`of ${sizeCase.name} ${sizeCase.promised === "arrives" ? "arrives" : "is refused, with a report a save and one log line"}, and the others go on`, async function () {
+        this.timeout(30_000);
+        expect(brokenBySize(sizeCase, await measureSize(sizeCase))).to.deep.equal([]);
+      });
+    }
+  });
+
+  describe("the event loop", () => {
+    for (const load of STALL_LOADS.filter(({ record }) => record === "taskHistory").slice(0, 2)) {
+      it(`is kept at p99.9 at most a few milliseconds longer than without the mirror: ${load.name}`, async function () {
+        this.timeout(60_000);
+        const stalls = await measureStalls(load, { seconds: 2, intervalMs: 100 });
+        expect(load.fault === undefined ? stalls.arrived : stalls.failed).to.be.above(0);
+        expect(addedMs(stalls)).to.be.below(2 * MAX_ADDED_MS);
+      });
+    }
+  });
+});
