@@ -5,7 +5,7 @@ import { measureHeapGrowth } from "../../bench/heap.js";
 import { countHoldings } from "../../bench/resources/holdings.js";
 import { leftBehind } from "../../bench/resources/print-reconnects.js";
 import { brokenBySize } from "../../bench/resources/print-sizes.js";
-import { addedMs, MAX_ADDED_MS } from "../../bench/resources/print-stalls.js";
+import { MAX_ADDED_MS } from "../../bench/resources/print-stalls.js";
 import { measureReconnects } from "../../bench/resources/reconnects.js";
 import { measureSize, SIZE_CASES } from "../../bench/resources/sizes.js";
 import { measureStalls, STALL_LOADS } from "../../bench/resources/stalls.js";
@@ -67,11 +67,13 @@ describe("what the mirror takes of a process", () => {
 
   describe("the event loop", () => {
     for (const load of STALL_LOADS.filter(({ record }) => record === "taskHistory").slice(0, 2)) {
-      it(`is kept at p99.9 at most a few milliseconds longer than without the mirror: ${load.name}`, async function () {
+      it(`is kept but a few milliseconds longer than without the mirror: ${load.name}`, async function () {
         this.timeout(60_000);
         const stalls = await measureStalls(load, { seconds: 2, intervalMs: 100 });
         expect(load.fault === undefined ? stalls.arrived : stalls.failed).to.be.above(0);
-        expect(addedMs(stalls)).to.be.below(2 * MAX_ADDED_MS);
+        // Ten saves a second are more than one in a hundred of the samples, so each of them shows at p99, and a machine
+        // that is busy with something else does not.
+        expect(stalls.mirrored.busyDelays.p99 - stalls.noop.busyDelays.p99).to.be.below(MAX_ADDED_MS);
       });
     }
   });
