@@ -1,7 +1,7 @@
 import type { Author } from "./author.js";
 import type { Clock, Timer } from "./clock.js";
 import type { Encoder } from "./encoder.js";
-import { describeError, type MirrorError, RefusedError } from "./errors.js";
+import { describeError, type MirrorError, RefusedError, UnreadableValueError } from "./errors.js";
 import { digestOf, type Ledger } from "./ledger.js";
 import type { RedisGateway, StoredState, StoredValue, WireWrite } from "./redis-gateway.js";
 import { nextStamp, parseVersion, type Stamp, type Version } from "./version.js";
@@ -226,9 +226,10 @@ export class Reconciler {
     } catch (error) {
       const isOfThisRecord = error instanceof RefusedError || this.#gateway.isConnected;
       if (!isOfThisRecord) throw error;
-      // Another part of the cluster is gone, or an access list forbids this one: the next read tries again.
       if (isOver() || this.#uncompared.get(redisKey) !== local) return;
       this.#uncompared.remove(redisKey);
+      if (error instanceof UnreadableValueError) return this.#repairs.unreadable(local, error.message);
+      // Another part of the cluster is gone, or an access list forbids this one: the next read tries again.
       this.#compared.delete(redisKey);
       return;
     }

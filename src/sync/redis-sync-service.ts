@@ -13,6 +13,7 @@ import {
   UnreadableValueError,
 } from "./errors.js";
 import { type FlushResult, FlushWaiters } from "./flush-waiters.js";
+import { HeldWrites } from "./held-writes.js";
 import type { KeySpace, RecordId } from "./keys.js";
 import { Ledger, LEDGER_DELAY_MS } from "./ledger.js";
 import { type Memento, MemoryMemento } from "./memento.js";
@@ -83,6 +84,7 @@ export class RedisSyncService {
   readonly #flushWaiters: FlushWaiters;
   readonly #events = new MirrorEmitter();
   readonly #pending: WriteBuffer<PendingWrite>;
+  readonly #held: HeldWrites;
   readonly #counts = { saves: 0, batches: 0, sentKeys: 0, sentBytes: 0 };
   #health: { readonly state: MirrorState; readonly reason?: string; readonly since: Date } = {
     state: "connecting",
@@ -93,12 +95,6 @@ export class RedisSyncService {
   /** The one that is under way. What comes of any other is of no interest. */
   #attempt: Attempt | undefined;
   #leaseTimer: Timer | undefined;
-  /** What Redis refused while it took others: it waits apart, so as not to hold those up. */
-  readonly #held: WriteBuffer<PendingWrite>;
-  /** The keys of which that is known: alone in a batch they say nothing about the server. */
-  readonly #refusedAlone = new Set<string>();
-  #heldReason = "";
-  #heldTimer: Timer | undefined;
   #timer: Timer | undefined;
   #isDue = false;
   #sequence = 0;
@@ -126,7 +122,7 @@ export class RedisSyncService {
     this.#timings = { ...DEFAULT_TIMINGS, ...timings };
     this.#clock = clock;
     this.#pending = new WriteBuffer(limits);
-    this.#held = new WriteBuffer(limits);
+    this.#held = new HeldWrites({ limits, timings: this.#timings, clock, onDue: () => this.#releaseHeld() });
     this.#flushWaiters = new FlushWaiters(clock);
     this.#history = new RecordHistory(gateway, codec, clock);
     this.#breaker = new CircuitBreaker({ ...this.#timings, leaseMs: ATTEMPT_LEASE_MS, clock });
@@ -161,11 +157,11 @@ export class RedisSyncService {
 
   get status(): MirrorStatus {
     const inFlight = this.#batch;
-    const held = this.#held.keys;
+    const reason = this.#health.reason ?? this.#held.reason;
     return {
       ...this.#health,
-      ...(held > 0 && this.#health.reason === undefined && { reason: this.#heldReason }),
-      pending: this.#pending.keys + inFlight.length + held,
+      ...(reason !== undefined && { reason }),
+      pending: this.#pending.keys + inFlight.length + this.#held.keys,
       pendingBytes: this.#pending.bytes + inFlight.reduce((sum, write) => sum + write.bytes, 0) + this.#held.bytes,
       ...this.#counts,
     };
@@ -422,7 +418,7 @@ export class RedisSyncService {
         case "applied":
           keys++;
           bytes += Buffer.byteLength(sent.value ?? "");
-          this.#refusedAlone.delete(write.redisKey);
+          this.#held.forget(write.redisKey);
           this.#reconciler.remember(sent);
           this.#ledger.saw(write.redisKey, sent.version, write.record.encrypted ? undefined : write.text);
           this.#flushWaiters.settle(write);
@@ -442,7 +438,7 @@ export class RedisSyncService {
     this.#counts.sentBytes += bytes;
     if (keys > 0) this.#events.emit("flushed", { keys, bytes });
     const isAlone =
-      refused.length < outcomes.length || refused.every(({ write }) => this.#refusedAlone.has(write.redisKey));
+      refused.length < outcomes.length || refused.every(({ write }) => this.#held.isKnown(write.redisKey));
     this.#batch = isAlone ? again : [...again, ...refused.map(({ write }) => write)];
     if (isAlone) for (const { write, error } of refused) this.#hold(write, error);
     return isAlone ? undefined : refused[0]?.error;
@@ -450,27 +446,15 @@ export class RedisSyncService {
 
   /** Redis takes the others, so this is about the one record: an access list, a node of the cluster that is gone. */
   #hold(write: PendingWrite, error: MirrorError): void {
-    this.#heldReason = error.message;
-    if (this.#refusedAlone.size >= DEFAULT_LIMITS.maxKeys) this.#refusedAlone.clear();
-    this.#refusedAlone.add(write.redisKey);
-    for (const evicted of this.#held.put(write)) this.#giveUp(evicted, "overflow");
+    for (const evicted of this.#held.hold(write, error)) this.#giveUp(evicted, "overflow");
     this.#events.emit("held", { userId: write.userId, record: write.record.name, reason: error.message });
     this.#flushWaiters.settle(write, error.message);
-    const { pauseMs, healthCheckMs } = this.#timings;
-    this.#heldTimer ??= this.#clock.setTimeout(
-      () => {
-        this.#releaseHeld();
-        this.#drainSoon(0);
-      },
-      error instanceof RefusedError ? pauseMs : healthCheckMs,
-    );
-    this.#heldTimer.unref?.();
   }
 
   #releaseHeld(): void {
-    this.#clearTimer(this.#heldTimer);
-    this.#heldTimer = undefined;
-    this.#putBack(this.#held.take({ maxKeys: Infinity, maxBytes: Infinity }));
+    const released = this.#held.takeAll();
+    this.#putBack(released);
+    if (released.length > 0) this.#drainSoon(0);
   }
 
   #stampAnew(write: PendingWrite): PendingWrite {
