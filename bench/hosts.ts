@@ -1,5 +1,4 @@
 import { RedisMirrored } from "redis-mirrored";
-import { nextTurn } from "./measure.js";
 
 /** The local store of the measurements: as cheap as one can be, so that what is measured is what the decorator adds. */
 export class BareStore {
@@ -7,12 +6,6 @@ export class BareStore {
 
   update(key: string, value: unknown): void {
     this.values.set(key, value);
-  }
-
-  /** As a file is written: the event loop turns once, and whatever else is due gets its turn. */
-  async write(key: string, value: unknown): Promise<void> {
-    this.values.set(key, value);
-    await nextTurn();
   }
 }
 
@@ -22,12 +15,6 @@ export class MirroredStore {
   @RedisMirrored((key: string, value: unknown) => ({ record: key, value }))
   update(key: string, value: unknown): void {
     this.values.set(key, value);
-  }
-
-  @RedisMirrored((key: string, value: unknown) => ({ record: key, value }))
-  async write(key: string, value: unknown): Promise<void> {
-    this.values.set(key, value);
-    await nextTurn();
   }
 }
 

@@ -188,6 +188,18 @@ describe("recovery from faults of a real server", () => {
     expect(values).to.deep.equal(users.map((userId) => JSON.stringify(userId)));
   });
 
+  it("sends whole what a slow link carries a few bytes at a time", async () => {
+    server = await RedisServer.start();
+    proxy = await TcpProxy.start(server.port);
+    mirrored = hurriedMirror(proxy.port);
+    proxy.mode = "throttles";
+    const text = "x".repeat(70_000);
+    mirrored.service.set(INSTRUCTIONS, text);
+
+    expect(await mirrored.mirror.flush({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true });
+    expect(await server.get(INSTRUCTIONS_KEY)).to.equal(JSON.stringify(text));
+  });
+
   it("sends a value that is too large for one batch, and those beside it", async () => {
     server = await RedisServer.start();
     mirrored = hurriedMirror(server.port);

@@ -13,10 +13,14 @@ export type WireMode =
   /** Passes a few bytes at a time. */
   | "throttles";
 
+const THROTTLED_BYTES_PER_MS = 64;
+
 /** A wire between a client and a server on loopback that can be slow, or go dead without anybody being told. */
 export class TcpProxy {
   readonly #server: Server;
   readonly #pairs = new Set<{ client: Socket; upstream: Socket }>();
+  /** What a throttled socket has yet to be passed, in order. */
+  readonly #waiting = new WeakMap<Socket, { bytes: Buffer; sinceMs: number }>();
   /** How long each direction takes, ms. */
   delayMs = 0;
   mode: WireMode = "passes";
@@ -98,12 +102,27 @@ export class TcpProxy {
 
   #pass(to: Socket, chunk: Buffer): void {
     if (this.mode === "swallows") return;
-    if (this.mode === "throttles" && chunk.length > 64) {
-      to.write(chunk.subarray(0, 64));
-      setTimeout(() => !to.destroyed && this.#pass(to, chunk.subarray(64)), 1);
-      return;
+    const waiting = this.#waiting.get(to);
+    if (waiting !== undefined) return void (waiting.bytes = Buffer.concat([waiting.bytes, chunk]));
+    if (this.mode === "throttles") {
+      this.#waiting.set(to, { bytes: chunk, sinceMs: performance.now() });
+      return this.#passSome(to);
     }
     if (this.delayMs === 0) to.write(chunk);
     else setTimeout(() => !to.destroyed && to.write(chunk), this.delayMs);
+  }
+
+  /** By the clock, so that a busy machine does not make it slower still. */
+  #passSome(to: Socket): void {
+    const waiting = this.#waiting.get(to);
+    if (waiting === undefined || to.destroyed) return;
+    const nowMs = performance.now();
+    const allowed = Math.max(1, Math.floor((nowMs - waiting.sinceMs) * THROTTLED_BYTES_PER_MS));
+    const bytes = this.mode === "throttles" ? allowed : waiting.bytes.length;
+    if (this.mode !== "swallows") to.write(waiting.bytes.subarray(0, bytes));
+    waiting.bytes = waiting.bytes.subarray(bytes);
+    waiting.sinceMs = nowMs;
+    if (waiting.bytes.length === 0) this.#waiting.delete(to);
+    else setTimeout(() => this.#passSome(to), 1);
   }
 }
