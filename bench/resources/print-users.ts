@@ -12,6 +12,7 @@ export function brokenByUsers({ users, usersPerWindow = users }: ManyUsersLoad, 
   const held = Math.max(heldBytes.full, heldBytes.all);
   return [
     ...(arrived + dropped === users ? [] : [`${arrived} arrived and ${dropped} were reported of ${users}`]),
+    ...(!isSpread && arrived > MAX_PENDING ? [`${arrived} waited, of which ${MAX_PENDING} may`] : []),
     ...(isSpread && arrived < users ? [`${arrived} arrived of ${users} that were spread in time`] : []),
     ...(newestArrived === Math.min(users, MAX_PENDING)
       ? []
