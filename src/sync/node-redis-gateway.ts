@@ -12,6 +12,9 @@ import { MAX_SKEW_MS, parseVersion, type Version } from "./version.js";
 
 const MEBIBYTE = 2 ** 20;
 
+/** What a write or a renewal of one record takes on the wire beside its value and its name, which stands there three times. */
+const OVERHEAD_BYTES = 256;
+
 /** What is larger than this was not written by the mirror, and is not taken into the host's memory. */
 const MAX_VALUE_BYTES = 32 * MEBIBYTE;
 
@@ -55,7 +58,7 @@ export class NodeRedisGateway implements RedisGateway {
   }
 
   async write(batch: readonly WireWrite[]): Promise<WireOutcome[]> {
-    const bytes = batch.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+    const bytes = batch.reduce((sum, { value }) => sum + Buffer.byteLength(value ?? ""), overheadOf(batch));
     return this.#withClient(this.#deadlineMs(bytes), async (client) => {
       const replies = await this.#put(client, batch);
       // The server has forgotten the script (`SCRIPT FLUSH`, or it is another one now).
@@ -87,7 +90,7 @@ export class NodeRedisGateway implements RedisGateway {
   renew(
     records: readonly { readonly redisKey: string; readonly ttlSeconds: number }[],
   ): Promise<(StoredState | undefined)[]> {
-    return this.#withClient(this.#deadlines.commandMs, async (client) => {
+    return this.#withClient(this.#deadlineMs(overheadOf(records)), async (client) => {
       const states = await Promise.all(
         records.map(({ redisKey, ttlSeconds }) => renewOne(client, redisKey, ttlSeconds).catch(refusalOf)),
       );
@@ -217,6 +220,10 @@ export class NodeRedisGateway implements RedisGateway {
     destroy(client);
     return isCurrent;
   }
+}
+
+function overheadOf(records: readonly { readonly redisKey: string }[]): number {
+  return records.reduce((sum, { redisKey }) => sum + OVERHEAD_BYTES + 3 * redisKey.length, 0);
 }
 
 async function renewOne(client: Client, redisKey: string, ttlSeconds: number): Promise<StoredState> {
