@@ -100,11 +100,16 @@ function readUrl(reader: SettingsReader, { setting, value }: Given, parts: Redis
     ...(url.port !== "" && { port: Number(url.port) }),
     ...(url.username !== "" && { username: decode(url.username) }),
     ...(url.password !== "" && { password: decode(url.password) }),
-    ...(database !== "" && {
-      database: reader.integer({ setting: `the database of ${setting}`, value: database }, 0, MAX_DATABASE) ?? 0,
-    }),
+    ...(database !== "" && { database: readDatabase(reader, setting, database) }),
     tls: url.protocol === "rediss:" ? (parts.tls ?? { ca: undefined }) : parts.tls,
   };
+}
+
+/** Not quoted either: an unescaped `/` in a password makes its rest look like one. */
+function readDatabase(reader: SettingsReader, setting: string, text: string): number {
+  if (/^\d+$/.test(text) && Number(text) <= MAX_DATABASE) return Number(text);
+  reader.reject(`the database of ${setting}`, `an integer from 0 to ${MAX_DATABASE}`, "something else");
+  return 0;
 }
 
 function decode(text: string): string {

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "./clock.js";
 import { ConnectionLostError, MirrorError, NotServedError, RefusedError } from "./errors.js";
+import { majorityOf } from "./majority.js";
 import { NodeRedisGateway } from "./node-redis-gateway.js";
 import {
   DEFAULT_DEADLINES,
@@ -9,10 +10,10 @@ import {
   type RedisEndpoint,
 } from "./redis-address.js";
 import type { KeptValue, RedisGateway, StoredState, StoredValue, WireOutcome, WireWrite } from "./redis-gateway.js";
-import { SlotMap } from "./slot-map.js";
+import { SlotMap, type SlotRange } from "./slot-map.js";
 import type { Version } from "./version.js";
 
-/** After a node could not be reached, it is left alone for so long: each try may cost the whole deadline for connecting. */
+/** After a node could not be reached, or did not answer, it is left alone for so long: each try may cost a whole deadline. */
 const NODE_PAUSE_MS = 5_000;
 
 /** One primary of the cluster. */
@@ -35,6 +36,8 @@ export class ClusterGateway implements RedisGateway {
   readonly #address: RedisAddress;
   readonly #deadlines: GatewayDeadlines;
   readonly #clock: Clock;
+  /** At least one; some of them may be gone, or no primaries. */
+  readonly #seeds: readonly RedisEndpoint[];
   readonly #nodes = new Map<string, Node>();
   #map = new SlotMap([]);
   /** Whether somebody has said, or may have reason to say, that it is out of date. */
@@ -47,6 +50,7 @@ export class ClusterGateway implements RedisGateway {
   /** @param address Its `cluster` names nodes to begin with; host and port are not used. */
   constructor(address: RedisAddress, deadlines: GatewayDeadlines = DEFAULT_DEADLINES, clock: Clock = systemClock) {
     this.#address = address;
+    this.#seeds = address.cluster ?? [address];
     this.#deadlines = deadlines;
     this.#clock = clock;
   }
@@ -78,8 +82,8 @@ export class ClusterGateway implements RedisGateway {
     return states.map((state) => (state instanceof MirrorError ? undefined : state));
   }
 
-  read(redisKey: string): Promise<StoredValue> {
-    return this.#askOwner(redisKey, (gateway) => gateway.read(redisKey));
+  read(redisKey: string, maxBytes?: number): Promise<StoredValue> {
+    return this.#askOwner(redisKey, (gateway) => gateway.read(redisKey, maxBytes));
   }
 
   listKept(redisKey: string): Promise<KeptValue[]> {
@@ -172,15 +176,20 @@ export class ClusterGateway implements RedisGateway {
     }
     if (this.#isClosed) throw new ConnectionLostError("The mirror is closed.");
     const node = this.#nodeAt(endpoint);
+    const beginMs = this.#clock.now();
     const wasConnected = node.gateway.isConnected;
-    if (!wasConnected && this.#clock.now() < node.retryAtMs) {
+    if (beginMs < node.retryAtMs) {
       this.#isMapStale = true;
       throw new ConnectionLostError(`The node ${nameOf(endpoint)} cannot be reached.`);
     }
     try {
       return await ask(node.gateway);
     } catch (error) {
-      if (error instanceof ConnectionLostError && !wasConnected) node.retryAtMs = this.#clock.now() + NODE_PAUSE_MS;
+      // A connection that was only cut may be made again at once. One that cannot be made, or on which nothing is
+      // answered, would cost its deadline each time.
+      const hasExpired = this.#clock.now() - beginMs >= this.#deadlines.commandMs;
+      if (error instanceof ConnectionLostError && (!wasConnected || hasExpired))
+        node.retryAtMs = this.#clock.now() + NODE_PAUSE_MS;
       // Another node may have taken its place.
       this.#isMapStale = true;
       throw error;
@@ -210,19 +219,24 @@ export class ClusterGateway implements RedisGateway {
     return this.#refreshing;
   }
 
-  /** From a node that is connected, else from whichever answers first. */
+  /** From those who are connected, else from whoever is known. */
   async #askForMap(): Promise<void> {
     const connected = [...this.#nodes.values()]
       .filter(({ gateway }) => gateway.isConnected)
       .map(({ endpoint }) => endpoint);
-    const others = [...this.#map.primaries, ...(this.#address.cluster ?? [])];
-    const askAll = (endpoints: readonly RedisEndpoint[]) =>
-      firstSuccess(endpoints.map((endpoint) => this.#ask(endpoint, (gateway) => gateway.slotRanges())));
-    const ranges = await askAll(connected).catch(() => askAll(others));
-    if (ranges.length === 0) throw new NotServedError("CLUSTERDOWN");
-    this.#map = new SlotMap(ranges);
+    const all = new Map([...this.#map.primaries, ...this.#seeds].map((endpoint) => [nameOf(endpoint), endpoint]));
+    const ranges = (await this.#poll(connected).catch(() => undefined)) ?? (await this.#poll([...all.values()]));
+    this.#map = new SlotMap(ranges!);
     this.#isMapStale = false;
     this.#forgetOthers(new Set(this.#map.primaries.map(nameOf)));
+  }
+
+  /** What most of them say; `undefined` where there is nobody to ask. @throws what they failed with */
+  async #poll(endpoints: readonly RedisEndpoint[]): Promise<SlotRange[] | undefined> {
+    if (endpoints.length === 0) return undefined;
+    const questions = endpoints.map((endpoint) => this.#ask(endpoint, (gateway) => gateway.slotRanges()));
+    const { answer } = await majorityOf(questions, this.#deadlines.connectMs, this.#clock);
+    return answer ?? (await firstSuccess(questions));
   }
 
   /** Those who are no primaries any more, and those who were only asked for the way. */

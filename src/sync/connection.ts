@@ -1,10 +1,11 @@
-import type { createClient } from "@redis/client";
+import type { RedisClient } from "@redis/client";
 import { type Clock, withDeadline } from "./clock.js";
 import { ConnectionLostError } from "./errors.js";
 import type { RedisAddress, RedisEndpoint } from "./redis-address.js";
 import { classify } from "./replies.js";
 
-export type Client = ReturnType<typeof createClient>;
+/** Of node-redis, without a method for each command. */
+export type Client = InstanceType<typeof RedisClient>;
 
 export interface ConnectionOptions {
   /** How to get in; where, says `endpoint`. */
@@ -42,9 +43,9 @@ export function openConnection(endpoint: () => Promise<RedisEndpoint>, options: 
     if (client !== undefined && hasSocket) destroy(client);
   };
   const work = async (): Promise<Client> => {
-    const [{ createClient }, { host, port }] = await Promise.all([import("./redis-client.js"), endpoint()]);
+    const [{ RedisClient: Client }, { host, port }] = await Promise.all([import("./redis-client.js"), endpoint()]);
     if (isAbandoned) throw new ConnectionLostError("The connection was given up.");
-    const made = createClient(toClientOptions({ ...address, host, port }, deadlineMs));
+    const made: Client = new Client(toClientOptions({ ...address, host, port }, deadlineMs));
     client = made;
     // Without a listener a cut socket would end the process.
     made.on("error", () => onLost(made));
@@ -87,7 +88,7 @@ export function destroy(client: Client): void {
 function toClientOptions(
   { host, port, username, password, database, tls }: RedisAddress,
   connectTimeout: number,
-): Parameters<typeof createClient>[0] {
+): ConstructorParameters<typeof RedisClient>[0] {
   return {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),

@@ -1,54 +1,115 @@
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { UnreadableValueError } from "./errors.js";
 import type { KeyRing } from "./key-ring.js";
 
-// Loaded with the first secret: 20 ms that activation does not pay.
-const loadJose = () => import("jose");
-
+// RFC 7518 §4.5 and §5.3: the key itself encrypts, by AES-256-GCM with an initialisation vector of 96 bits.
 const KEY_MANAGEMENT = "dir";
 const CONTENT_ENCRYPTION = "A256GCM";
+const CIPHER = "aes-256-gcm";
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** RFC 7516 §7.2.2, flattened JSON serialization; every member is base64url. */
+interface FlattenedJwe {
+  readonly protected: string;
+  readonly iv: string;
+  readonly ciphertext: string;
+  readonly tag: string;
+  readonly aad: string;
+}
 
 /**
- * Encrypts to a JWE (RFC 7516 §7.2.2, flattened JSON serialization). The Redis key's own name is the additional
- * authenticated data, so a ciphertext that is moved to another user or record does not open there.
+ * Encrypts to a JWE. The Redis key's own name is the additional authenticated data, so a ciphertext that is moved to
+ * another user or record does not open there.
  *
  * @throws KeyRingError
  */
 export async function encrypt(plaintext: string, redisKey: string, keyRing: KeyRing): Promise<string> {
-  const { FlattenedEncrypt } = await loadJose();
   const key = await keyRing.encryptionKey();
-  const jwe = await new FlattenedEncrypt(Buffer.from(plaintext))
-    .setProtectedHeader({ alg: KEY_MANAGEMENT, enc: CONTENT_ENCRYPTION, kid: key.id })
-    .setAdditionalAuthenticatedData(Buffer.from(redisKey))
-    .encrypt(key.bytes);
+  const header = toBase64url(JSON.stringify({ alg: KEY_MANAGEMENT, enc: CONTENT_ENCRYPTION, kid: key.id }));
+  const aad = toBase64url(redisKey);
+  const iv = randomBytes(IV_BYTES);
+  const cipher = createCipheriv(CIPHER, key.bytes, iv, { authTagLength: TAG_BYTES });
+  cipher.setAAD(authenticated(header, aad));
+  const ciphertext = Buffer.concat([cipher.update(plaintext, "utf8"), cipher.final()]);
+  const jwe: FlattenedJwe = {
+    protected: header,
+    iv: iv.toString("base64url"),
+    ciphertext: ciphertext.toString("base64url"),
+    tag: cipher.getAuthTag().toString("base64url"),
+    aad,
+  };
   return JSON.stringify(jwe);
 }
 
 /**
- * @throws UnreadableValueError where it is no JWE, was made with a key that is not on the ring, was moved here from
- * another Redis key, or was changed.
+ * @throws UnreadableValueError where it is no JWE, was made with a key that is not on the ring or in a way that is not
+ * ours, was moved here from another Redis key, or was changed.
  * @throws KeyRingError
  */
-export async function decrypt(ciphertext: string, redisKey: string, keyRing: KeyRing): Promise<string> {
-  const { flattenedDecrypt, errors } = await loadJose();
+export async function decrypt(stored: string, redisKey: string, keyRing: KeyRing): Promise<string> {
+  const jwe = parseJwe(stored);
+  const kid = keyIdOf(jwe.protected);
+  const key = await keyRing.decryptionKey(kid);
+  if (key === undefined) throw new UnreadableValueError("It was encrypted with a key that this machine does not have.");
+  const [iv, tag] = [fromBase64url(jwe.iv), fromBase64url(jwe.tag)];
+  if (iv.length !== IV_BYTES || tag.length !== TAG_BYTES) throw new UnreadableValueError("It does not decrypt.");
+  let plaintext: Buffer;
   try {
-    const opened = await flattenedDecrypt(
-      JSON.parse(ciphertext) as Parameters<typeof flattenedDecrypt>[0],
-      async (header) => {
-        const kid = header?.kid;
-        const key = typeof kid === "string" ? await keyRing.decryptionKey(kid) : undefined;
-        if (key === undefined)
-          throw new UnreadableValueError("It was encrypted with a key that this machine does not have.");
-        return key.bytes;
-      },
-      { keyManagementAlgorithms: [KEY_MANAGEMENT], contentEncryptionAlgorithms: [CONTENT_ENCRYPTION] },
-    );
-    const boundTo = Buffer.from(opened.additionalAuthenticatedData ?? []).toString();
-    if (boundTo !== redisKey) throw new UnreadableValueError("It was encrypted for another key.");
-    return Buffer.from(opened.plaintext).toString();
-  } catch (error) {
-    if (error instanceof errors.JOSEError) throw new UnreadableValueError("It does not decrypt.", { cause: error });
-    // The message of a SyntaxError quotes what it could not parse; it stays here.
-    if (error instanceof SyntaxError || error instanceof TypeError) throw new UnreadableValueError("It is not a JWE.");
-    throw error;
+    const decipher = createDecipheriv(CIPHER, key.bytes, iv, { authTagLength: TAG_BYTES });
+    decipher.setAAD(authenticated(jwe.protected, jwe.aad)).setAuthTag(tag);
+    plaintext = Buffer.concat([decipher.update(jwe.ciphertext, "base64url"), decipher.final()]);
+  } catch {
+    throw new UnreadableValueError("It does not decrypt.");
   }
+  // Only now, when it is known to be as it was written.
+  if (fromBase64url(jwe.aad).toString() !== redisKey)
+    throw new UnreadableValueError("It was encrypted for another key.");
+  return plaintext.toString();
+}
+
+/** What the tag vouches for beside the text (RFC 7516 §5.1, step 14). */
+function authenticated(header: string, aad: string): Buffer {
+  return Buffer.from(`${header}.${aad}`, "ascii");
+}
+
+function parseJwe(stored: string): FlattenedJwe {
+  const jwe = parseObject(stored);
+  const members = ["protected", "iv", "ciphertext", "tag", "aad"] as const;
+  // Another member (an unprotected header, an encrypted key) would be a JWE of another kind.
+  const isFlattened = Object.keys(jwe).length === members.length && members.every((name) => isBase64url(jwe[name]));
+  if (!isFlattened) throw new UnreadableValueError("It is not a JWE.");
+  return jwe as unknown as FlattenedJwe;
+}
+
+/** What the header does not say, or says beside, is not ours to guess: `zip`, `crit`, another algorithm. */
+function keyIdOf(encodedHeader: string): string {
+  const { alg, enc, kid, ...others } = parseObject(fromBase64url(encodedHeader).toString());
+  const isOurs = alg === KEY_MANAGEMENT && enc === CONTENT_ENCRYPTION && Object.keys(others).length === 0;
+  if (!isOurs || typeof kid !== "string") throw new UnreadableValueError("It is encrypted in another way.");
+  return kid;
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // The message of a SyntaxError quotes what it could not parse; it stays here.
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new UnreadableValueError("It is not a JWE.");
+  return value as Record<string, unknown>;
+}
+
+function isBase64url(value: unknown): value is string {
+  return typeof value === "string" && /^[A-Za-z0-9_-]*$/.test(value);
+}
+
+function toBase64url(text: string): string {
+  return Buffer.from(text).toString("base64url");
+}
+
+function fromBase64url(text: string): Buffer {
+  return Buffer.from(text, "base64url");
 }

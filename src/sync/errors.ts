@@ -27,6 +27,11 @@ export class RefusedError extends MirrorError {
     super(`Redis refused: ${reply}.`, options);
     this.reply = reply;
   }
+
+  /** Whether it may be about one key, as an access list is, and not about the server, as its memory is. */
+  get isOfOneKey(): boolean {
+    return this.reply === "NOPERM" || this.reply === "WRONGTYPE";
+  }
 }
 
 /**

@@ -21,8 +21,11 @@ export class HeldWrites {
   readonly #writes: WriteBuffer<PendingWrite>;
   /** The records of which that is known, until one of their writes arrives. */
   readonly #known = new Set<string>();
+  /** Refused in a batch of which nothing arrived: whether that is about them, the next batch tells. */
+  readonly #suspects = new Set<string>();
   #reason = "";
   #timer: Timer | undefined;
+  #dueMs = Infinity;
 
   constructor(options: HeldWritesOptions) {
     this.#options = options;
@@ -46,35 +49,62 @@ export class HeldWrites {
     return this.#writes.get(redisKey);
   }
 
-  /** Whether it has been refused alone before: refused once more, it still says nothing about the server. */
+  /** Whether it has been refused while others arrived: refused once more, it still says nothing about the server. */
   isKnown(redisKey: string): boolean {
     return this.#known.has(redisKey);
   }
 
+  suspect(redisKey: string): void {
+    add(this.#suspects, redisKey, this.#options.limits.maxKeys);
+  }
+
+  /** Other writes have arrived: those that were refused before were refused alone. */
+  confirmSuspects(): void {
+    for (const redisKey of this.#suspects) add(this.#known, redisKey, this.#options.limits.maxKeys);
+    this.#suspects.clear();
+  }
+
   /** Until the pause is over, or the time between two looks for a lost connection. The answer is what had to give way. */
   hold(write: PendingWrite, error: MirrorError): PendingWrite[] {
-    const { limits, timings, clock, onDue } = this.#options;
-    if (this.#known.size >= limits.maxKeys) this.#known.clear();
-    this.#known.add(write.redisKey);
+    const { limits, timings } = this.#options;
+    add(this.#known, write.redisKey, limits.maxKeys);
     this.#reason = error.message;
-    this.#timer ??= clock.setTimeout(onDue, error instanceof RefusedError ? timings.pauseMs : timings.healthCheckMs);
-    this.#timer.unref?.();
+    this.#setTimer(error instanceof RefusedError ? timings.pauseMs : timings.healthCheckMs);
     return this.#writes.put(write);
   }
 
-  /** A later save of the record takes its place. */
-  remove(redisKey: string): void {
-    this.#writes.remove(redisKey);
+  /** A later save of a record that is held takes the place of the one before. The answer is what had to give way. */
+  put(write: PendingWrite): PendingWrite[] {
+    return this.#writes.put(write);
   }
 
   /** One of the record's writes has arrived. */
   forget(redisKey: string): void {
     this.#known.delete(redisKey);
+    this.#suspects.delete(redisKey);
   }
 
   takeAll(): PendingWrite[] {
     if (this.#timer !== undefined) this.#options.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#dueMs = Infinity;
     return this.#writes.take({ maxKeys: Infinity, maxBytes: Infinity });
   }
+
+  /** The one that is due first takes the others along: a further refusal costs little. */
+  #setTimer(delayMs: number): void {
+    const { clock, onDue } = this.#options;
+    const dueMs = clock.now() + delayMs;
+    if (dueMs >= this.#dueMs) return;
+    if (this.#timer !== undefined) clock.clearTimeout(this.#timer);
+    this.#dueMs = dueMs;
+    this.#timer = clock.setTimeout(onDue, delayMs);
+    this.#timer.unref?.();
+  }
+}
+
+/** The one that was added first gives way. */
+function add(keys: Set<string>, redisKey: string, limit: number): void {
+  if (keys.size >= limit) keys.delete(keys.values().next().value!);
+  keys.add(redisKey);
 }

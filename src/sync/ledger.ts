@@ -37,6 +37,8 @@ export class Ledger {
   readonly #memento: Memento;
   readonly #clock: Clock;
   readonly #entries: Map<string, LedgerEntry>;
+  /** The latest of them, which are written down. */
+  readonly #newest: Map<string, LedgerEntry>;
   readonly #owners: Map<string, string>;
   /** Names the local store in the versions of what is saved from it. */
   readonly store: string;
@@ -45,6 +47,7 @@ export class Ledger {
   #isChanged = false;
   #latestWritten: Version | undefined;
   #timer: Timer | undefined;
+  #isAboutToSave = false;
   #isClosed = false;
 
   /** @param randomId Makes the name of a store that has none yet. */
@@ -55,6 +58,7 @@ export class Ledger {
     this.store = page?.store ?? randomId();
     this.latest = page?.latest;
     this.#entries = new Map(page?.records);
+    this.#newest = new Map(page?.records);
     this.#owners = new Map(page?.owners);
   }
 
@@ -93,7 +97,10 @@ export class Ledger {
   /** Puts back what was known before. */
   restore(redisKey: string, entry: LedgerEntry | undefined): void {
     if (entry !== undefined) this.#put(redisKey, entry);
-    else this.#isChanged = this.#entries.delete(redisKey) || this.#isChanged;
+    else {
+      this.#newest.delete(redisKey);
+      this.#isChanged = this.#entries.delete(redisKey) || this.#isChanged;
+    }
   }
 
   /** Whose the local store's copy of a record is: the last under whose name it was saved here. */
@@ -113,19 +120,29 @@ export class Ledger {
   saveSoon(latest: () => Version): void {
     const isNews = this.#isChanged || latest() !== this.#latestWritten;
     if (!isNews || this.#timer !== undefined || this.#isClosed) return;
-    this.#timer = this.#clock.setTimeout(() => void this.save(latest()), LEDGER_DELAY_MS);
+    this.#timer = this.#clock.setTimeout(() => void this.#save(latest()), LEDGER_DELAY_MS);
     this.#timer.unref?.();
   }
 
-  /** Writes it down now. Does not reject: a memento that fails costs a few kept values, not a save. */
-  async save(latest: Version): Promise<void> {
+  /** Writes it down at once, but for what else happens in this turn of the event loop: many first saves are one writing. */
+  saveNow(latest: () => Version): void {
+    if (this.#isAboutToSave) return;
+    this.#isAboutToSave = true;
+    queueMicrotask(() => {
+      this.#isAboutToSave = false;
+      void this.#save(latest());
+    });
+  }
+
+  /** Does not reject: a memento that fails costs a few kept values, not a save. */
+  async #save(latest: Version): Promise<void> {
     this.#cancelTimer();
     this.#isChanged = false;
     this.#latestWritten = latest;
     const page: Page = {
       store: this.store,
       latest,
-      records: [...this.#entries].slice(-MAX_KEPT_ENTRIES),
+      records: [...this.#newest],
       owners: [...this.#owners],
     };
     try {
@@ -138,7 +155,7 @@ export class Ledger {
   /** Writes it down for the last time. */
   close(latest: Version): void {
     this.#isClosed = true;
-    void this.save(latest);
+    void this.#save(latest);
   }
 
   #cancelTimer(): void {
@@ -147,11 +164,17 @@ export class Ledger {
   }
 
   #put(redisKey: string, entry: LedgerEntry): void {
-    this.#entries.delete(redisKey);
-    this.#entries.set(redisKey, entry);
-    if (this.#entries.size > MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value!);
+    setLast(this.#entries, redisKey, entry, MAX_ENTRIES);
+    setLast(this.#newest, redisKey, entry, MAX_KEPT_ENTRIES);
     this.#isChanged = true;
   }
+}
+
+/** The one that was set longest ago gives way. */
+function setLast<Value>(map: Map<string, Value>, key: string, value: Value, limit: number): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > limit) map.delete(map.keys().next().value!);
 }
 
 export function digestOf(text: string): string {
@@ -182,5 +205,7 @@ function isEntry(value: unknown): value is LedgerEntry {
   const entry = value as Partial<LedgerEntry> | null;
   if (typeof entry?.version !== "string" || !["string", "undefined"].includes(typeof entry.digest)) return false;
   if (entry.firstSave !== undefined && parseVersion(entry.firstSave) === undefined) return false;
-  return entry.cleared === undefined || parseVersion(entry.cleared?.version) !== undefined;
+  if (entry.cleared === undefined) return true;
+  const { version, text } = entry.cleared ?? {};
+  return parseVersion(version) !== undefined && (text === null || typeof text === "string");
 }

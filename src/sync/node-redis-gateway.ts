@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Clock, systemClock, withDeadline } from "./clock.js";
 import { type Client, destroy, type Opening, openConnection } from "./connection.js";
 import { ConnectionLostError, MirrorError, NotServedError, RefusedError, UnreadableValueError } from "./errors.js";
@@ -14,6 +15,9 @@ const MEBIBYTE = 2 ** 20;
 
 /** What a write or a renewal of one record takes on the wire beside its value and its name, which stands there three times. */
 const OVERHEAD_BYTES = 256;
+
+/** How many commands are handed over in one go. */
+const SLICE = 100;
 
 /** What is larger than this was not written by the mirror, and is not taken into the host's memory. */
 const MAX_VALUE_BYTES = 32 * MEBIBYTE;
@@ -34,6 +38,8 @@ export class NodeRedisGateway implements RedisGateway {
   #hasScript = false;
   #isClosed = false;
   #client: Client | undefined;
+  /** By when there must be answers to what is under way. */
+  readonly #expected = new Set<{ readonly untilMs: number }>();
   #opening: { readonly promise: Promise<void>; readonly abandon: () => void } | undefined;
 
   constructor(address: RedisAddress, deadlines: GatewayDeadlines = DEFAULT_DEADLINES, clock: Clock = systemClock) {
@@ -77,13 +83,14 @@ export class NodeRedisGateway implements RedisGateway {
     });
   }
 
-  async read(redisKey: string): Promise<StoredValue> {
+  async read(redisKey: string, maxBytes = MAX_VALUE_BYTES): Promise<StoredValue> {
     const versionKey = bookkeepingKey(redisKey, "version");
-    const deadlineMs = await this.#deadlineOf((client) => client.strLen(redisKey));
+    const deadlineMs = await this.#deadlineOf(["STRLEN", redisKey], maxBytes);
     return this.#withClient(deadlineMs, async (client) => {
       // One command, so that the two are of the same moment.
-      const [value, version] = await client.mGet([redisKey, versionKey]);
-      return { value: value ?? undefined, ...toVersion(version) };
+      const reply = await client.sendCommand(["MGET", redisKey, versionKey]);
+      const [value, version] = textsOf(reply);
+      return { value, ...toVersion(version) };
     });
   }
 
@@ -91,41 +98,41 @@ export class NodeRedisGateway implements RedisGateway {
     records: readonly { readonly redisKey: string; readonly ttlSeconds: number }[],
   ): Promise<(StoredState | undefined)[]> {
     return this.#withClient(this.#deadlineMs(overheadOf(records)), async (client) => {
-      const states = await Promise.all(
-        records.map(({ redisKey, ttlSeconds }) => renewOne(client, redisKey, ttlSeconds).catch(refusalOf)),
+      const states = await pipeline(records, ({ redisKey, ttlSeconds }) =>
+        renewOne(client, redisKey, ttlSeconds).catch(refusalOf),
       );
-      const answered = states.map((state) => (state instanceof MirrorError ? undefined : state));
-      const refusal = states.find((state) => state instanceof MirrorError);
-      if (refusal !== undefined && answered.every((state) => state === undefined)) throw refusal;
-      return answered;
+      return states.map((state) => (state instanceof MirrorError ? undefined : state));
     });
   }
 
   listKept(redisKey: string): Promise<KeptValue[]> {
     return this.#withClient(this.#deadlines.commandMs, async (client) => {
       const keptKey = bookkeepingKey(redisKey, "kept");
-      const versions = await client.hKeys(keptKey);
-      const sizes = await Promise.all(versions.map((version) => client.hStrLen(keptKey, version)));
+      const versions = textsOf(await client.sendCommand(["HKEYS", keptKey])).filter((version) => version !== undefined);
+      const sizes = await Promise.all(versions.map((version) => client.sendCommand(["HSTRLEN", keptKey, version])));
       return versions.map((version, index) => ({ version, bytes: Number(sizes[index]) }));
     });
   }
 
   async readKept(redisKey: string, version: Version): Promise<string | undefined> {
     const keptKey = bookkeepingKey(redisKey, "kept");
-    const deadlineMs = await this.#deadlineOf((client) => client.hStrLen(keptKey, version));
-    return this.#withClient(deadlineMs, async (client) => (await client.hGet(keptKey, version)) ?? undefined);
+    const deadlineMs = await this.#deadlineOf(["HSTRLEN", keptKey, version], MAX_VALUE_BYTES);
+    return this.#withClient(deadlineMs, async (client) => textOf(await client.sendCommand(["HGET", keptKey, version])));
   }
 
   async ping(): Promise<void> {
-    await this.#withClient(this.#deadlines.commandMs, (client) => client.ping());
+    await this.#withClient(this.#deadlines.commandMs, (client) => client.sendCommand(["PING"]));
   }
 
-  /** Which nodes of the cluster serve which slots, as this one knows it. @throws ConnectionLostError @throws RefusedError */
+  /** Which nodes of the cluster serve which slots, as this one knows it. @throws ConnectionLostError @throws RefusedError @throws NotServedError */
   async slotRanges(): Promise<SlotRange[]> {
     const reply = await this.#withClient(this.#deadlines.commandMs, (client) =>
       client.sendCommand(["CLUSTER", "SLOTS"]),
     );
-    return readSlotRanges(reply, this.#address.host);
+    const ranges = readSlotRanges(reply, this.#address.host);
+    // Of a node that has left its cluster, or has joined none.
+    if (ranges.length === 0) throw new NotServedError("CLUSTERDOWN");
+    return ranges;
   }
 
   close(): void {
@@ -173,40 +180,47 @@ export class NodeRedisGateway implements RedisGateway {
   }
 
   /** How long reading may take, by what there is to read. @throws UnreadableValueError if that is more than there can be. */
-  async #deadlineOf(measure: (client: Client) => Promise<unknown>): Promise<number> {
-    const bytes = await this.#withClient(this.#deadlines.commandMs, (client) => measure(client).catch(zeroIfWrongType));
-    if (Number(bytes) > MAX_VALUE_BYTES)
-      throw new UnreadableValueError(`It is larger than ${MAX_VALUE_BYTES / MEBIBYTE} MiB.`);
+  async #deadlineOf(measuring: readonly string[], maxBytes: number): Promise<number> {
+    const bytes = await this.#withClient(this.#deadlines.commandMs, (client) =>
+      client.sendCommand(measuring).catch(zeroIfWrongType),
+    );
+    if (Number(bytes) > maxBytes) throw new UnreadableValueError(`It is larger than ${maxBytes / MEBIBYTE} MiB.`);
     return this.#deadlineMs(Number(bytes) || 0);
   }
 
+  /** @param deadlineMs From when Redis can begin with it: replies come in order, and those before it have theirs. */
   async #withClient<T>(deadlineMs: number, work: (client: Client) => Promise<T>): Promise<T> {
     await this.connect();
     const client = this.#client;
     if (client === undefined) throw new ConnectionLostError("The connection was closed.");
+    const nowMs = this.#clock.now();
+    const waitMs = Math.max(0, ...[...this.#expected].map(({ untilMs }) => untilMs - nowMs));
+    const expected = { untilMs: nowMs + waitMs + deadlineMs };
+    this.#expected.add(expected);
     try {
       return await withDeadline(work(client), {
-        deadlineMs,
-        onExpired: () => new ConnectionLostError(`No answer within ${Math.round(deadlineMs)} ms.`),
+        deadlineMs: waitMs + deadlineMs,
+        onExpired: () => new ConnectionLostError(`No answer within ${Math.round(waitMs + deadlineMs)} ms.`),
         clock: this.#clock,
       });
     } catch (error) {
       const failure = classify(error);
       if (failure instanceof ConnectionLostError) this.#discard(client);
       throw failure;
+    } finally {
+      this.#expected.delete(expected);
     }
   }
 
-  /** Commands of one tick leave in one write, so this is one round trip. The replies, errors included, one a write. */
+  /** One round trip: nothing waits for a reply before the last is sent. The replies, errors included, one a write. */
   #put(client: Client, batch: readonly WireWrite[]): Promise<unknown[]> {
     const horizonMs = this.#clock.wallNow() + MAX_SKEW_MS;
-    const replies = batch.map((write) => {
+    return pipeline(batch, (write) => {
       const script = this.#hasScript ? ["EVALSHA", PUT_SCRIPT_SHA] : ["EVAL", PUT_SCRIPT];
       // Those behind it in the pipeline find it there.
       this.#hasScript = true;
       return client.sendCommand([...script, ...toArguments(write, horizonMs)]).catch(refusalOf);
     });
-    return Promise.all(replies);
   }
 
   #lose(client: Client): void {
@@ -226,14 +240,41 @@ function overheadOf(records: readonly { readonly redisKey: string }[]): number {
   return records.reduce((sum, { redisKey }) => sum + OVERHEAD_BYTES + 3 * redisKey.length, 0);
 }
 
+/**
+ * Sends one after the other without waiting for answers, but gives the host's own work a turn after each slice: encoding
+ * a thousand commands takes longer than a keystroke may.
+ */
+async function pipeline<Item, Reply>(items: readonly Item[], send: (item: Item) => Promise<Reply>): Promise<Reply[]> {
+  const replies: Promise<Reply>[] = [];
+  for (let from = 0; from < items.length; from += SLICE) {
+    if (from > 0) await nextTurn();
+    for (const item of items.slice(from, from + SLICE)) {
+      const reply = send(item);
+      // Waited for below, which may be too late for one that fails during a turn.
+      reply.catch(() => {});
+      replies.push(reply);
+    }
+  }
+  return Promise.all(replies);
+}
+
 async function renewOne(client: Client, redisKey: string, ttlSeconds: number): Promise<StoredState> {
   const versionKey = bookkeepingKey(redisKey, "version");
-  const [version, hasValue] = await Promise.all([
-    client.mGet([versionKey]),
-    client.expire(redisKey, ttlSeconds),
-    client.expire(versionKey, ttlSeconds),
+  const [versions, hasValue] = await Promise.all([
+    client.sendCommand(["MGET", versionKey]),
+    client.sendCommand(["EXPIRE", redisKey, String(ttlSeconds)]),
+    client.sendCommand(["EXPIRE", versionKey, String(ttlSeconds)]),
   ]);
-  return { hasValue: hasValue === 1, ...toVersion(version[0]) };
+  return { hasValue: Number(hasValue) === 1, ...toVersion(textsOf(versions)[0]) };
+}
+
+/** A server may answer anything. */
+function textOf(reply: unknown): string | undefined {
+  return typeof reply === "string" ? reply : undefined;
+}
+
+function textsOf(reply: unknown): (string | undefined)[] {
+  return Array.isArray(reply) ? reply.map(textOf) : [];
 }
 
 /** What concerns one command alone: the others have replies of their own. @throws ConnectionLostError */
@@ -270,7 +311,7 @@ function toOutcome(reply: unknown): WireOutcome {
 }
 
 /** From what the version's key holds: the version, and a word after it for a record that was deleted. */
-function toVersion(stored: string | null | undefined): Omit<StoredValue, "value"> {
+function toVersion(stored: string | undefined): Omit<StoredValue, "value"> {
   const [version, note] = (stored ?? "").split(" ");
   const isVersion = parseVersion(version) !== undefined;
   return { version: isVersion ? version : undefined, isDeleted: isVersion && note === "deleted" };

@@ -4,12 +4,19 @@ import type { Encoder } from "./encoder.js";
 import { describeError, type MirrorError, RefusedError, UnreadableValueError } from "./errors.js";
 import { digestOf, type Ledger } from "./ledger.js";
 import type { RedisGateway, StoredState, StoredValue, WireWrite } from "./redis-gateway.js";
+import type { SyncTimings } from "./timings.js";
 import { nextStamp, parseVersion, type Stamp, type Version } from "./version.js";
 import { type BufferLimits, WriteBuffer } from "./write-buffer.js";
 import { type ArrivedWrite, BATCH_LIMITS, type PreparedWrite } from "./writes.js";
 
 /** How many local values are compared in one attempt: saves wait for it. */
 const COMPARISONS_AT_ONCE = 16;
+
+/** So often within the time of a health check everything may be compared because of a new connection. */
+const WHOLE_AT_ONCE = 3;
+
+/** What is larger in Redis is not read to be compared: it would keep the saves waiting. The next save of it decides. */
+const COMPARED_BYTES = 2 * 2 ** 20;
 
 /** What the reconciler needs of the engine. */
 export interface Repairs {
@@ -32,8 +39,7 @@ export interface ReconcilerOptions {
   author: Author;
   clock: Clock;
   limits: BufferLimits;
-  /** How often everything is compared, ms. */
-  intervalMs: number;
+  timings: Pick<SyncTimings, "reconcileMs" | "healthCheckMs">;
   repairs: Repairs;
 }
 
@@ -57,33 +63,41 @@ export class Reconciler {
   readonly #author: Author;
   readonly #clock: Clock;
   readonly #limits: BufferLimits;
-  readonly #intervalMs: number;
+  readonly #timings: Pick<SyncTimings, "reconcileMs" | "healthCheckMs">;
   readonly #repairs: Repairs;
   readonly #arrived: WriteBuffer<ArrivedWrite>;
   /** What the local store was found to hold, to be compared with the mirror. */
   readonly #uncompared: WriteBuffer<PreparedWrite>;
   /** With which version that was done: once is enough while it is there, and it costs a reading of the value. */
   readonly #compared = new Map<string, Version | undefined>();
-  /** The connection on which everything was last compared. */
+  /** The connection on which everything was last compared, and when that was, the latest times first. */
   #connection = 0;
+  #wholeAtMs: readonly number[] = [];
   #isWholeDue = false;
   #timer: Timer | undefined;
+  /** Until when nothing local is compared: its part of the cluster cannot be asked. */
+  #postponedUntilMs = -Infinity;
+  #postponedTimer: Timer | undefined;
 
-  constructor({ gateway, encoder, ledger, author, clock, limits, intervalMs, repairs }: ReconcilerOptions) {
+  constructor({ gateway, encoder, ledger, author, clock, limits, timings, repairs }: ReconcilerOptions) {
     this.#gateway = gateway;
     this.#encoder = encoder;
     this.#ledger = ledger;
     this.#author = author;
     this.#clock = clock;
     this.#limits = limits;
-    this.#intervalMs = intervalMs;
+    this.#timings = timings;
     this.#repairs = repairs;
     this.#arrived = new WriteBuffer(limits);
     this.#uncompared = new WriteBuffer(limits);
   }
 
   get isDue(): boolean {
-    return this.#isWholeDue || this.#uncompared.keys > 0;
+    return this.#isWholeDue || (this.#uncompared.keys > 0 && !this.#isPostponed);
+  }
+
+  get #isPostponed(): boolean {
+    return this.#clock.now() < this.#postponedUntilMs;
   }
 
   /** It is in Redis; should it be lost there, it can be sent again. */
@@ -108,25 +122,26 @@ export class Reconciler {
 
   /** What the local store was found to hold; a `text` of `undefined`: nothing. */
   add(local: PreparedWrite): void {
-    if (this.#compared.size >= this.#limits.maxKeys) this.#compared.clear();
+    if (this.#compared.size >= this.#limits.maxKeys) this.#compared.delete(this.#compared.keys().next().value!);
     this.#compared.set(local.redisKey, undefined);
-    this.#uncompared.put(local);
+    // What gives way is compared when it is read again.
+    for (const evicted of this.#uncompared.put(local)) this.#compared.delete(evicted.redisKey);
   }
 
   /** What is due on this connection; what is being sent anyway is left out. `undefined`: nothing. */
   plan(connection: number, sending: readonly { readonly redisKey: string }[]): ReconcilePlan | undefined {
-    const isWhole = this.#isWholeDue || connection !== this.#connection;
-    const locals = this.#uncompared.all().slice(0, COMPARISONS_AT_ONCE);
+    const isWhole = this.#isWholeDue || this.#isNewsOfServer(connection);
+    const locals = this.#isPostponed ? [] : this.#uncompared.all().slice(0, COMPARISONS_AT_ONCE);
     const redisKeys = isWhole ? this.#knownKeys(sending) : locals.map(({ redisKey }) => redisKey);
     if (redisKeys.length > 0) return { connection, isWhole, redisKeys, locals };
-    if (isWhole) this.#setTimer(connection);
+    if (isWhole) this.#wholeDone(connection);
     return undefined;
   }
 
   /**
    * Carries out a plan. The answer is the first refusal to take what was sent again.
    * @param isOver Whether the attempt was given up: what comes of it must change nothing.
-   * @throws ConnectionLostError @throws RefusedError where nothing at all could be asked.
+   * @throws ConnectionLostError
    */
   async run(plan: ReconcilePlan, isOver: () => boolean): Promise<MirrorError | undefined> {
     for (let from = 0; from < plan.redisKeys.length; from += BATCH_LIMITS.maxKeys) {
@@ -139,24 +154,56 @@ export class Reconciler {
       if (refusal !== undefined || isOver()) return refusal;
     }
     await this.#compareAll(plan.locals, isOver);
-    if (plan.isWhole && !isOver()) this.#setTimer(plan.connection);
+    if (plan.isWhole && !isOver()) this.#wholeDone(plan.connection);
     return undefined;
   }
 
   close(): void {
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    for (const timer of [this.#timer, this.#postponedTimer]) if (timer !== undefined) this.#clock.clearTimeout(timer);
   }
 
-  #setTimer(connection: number): void {
+  /**
+   * Behind a new connection may be a server that has lost what the one before had. One that keeps breaking is no reason
+   * to ask for everything each time.
+   */
+  #isNewsOfServer(connection: number): boolean {
+    if (connection === this.#connection) return false;
+    const earlierMs = this.#wholeAtMs[WHOLE_AT_ONCE - 1] ?? -Infinity;
+    const restMs = earlierMs + this.#timings.healthCheckMs - this.#clock.now();
+    if (restMs <= 0) return true;
+    this.#setTimer(connection, restMs);
+    return false;
+  }
+
+  #wholeDone(connection: number): void {
+    this.#wholeAtMs = [this.#clock.now(), ...this.#wholeAtMs].slice(0, WHOLE_AT_ONCE);
+    this.#setTimer(connection, this.#timings.reconcileMs);
+  }
+
+  /** When everything is compared next, unless a connection is made sooner. */
+  #setTimer(connection: number, delayMs: number): void {
     this.#connection = connection;
     this.#isWholeDue = false;
-    this.close();
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
     this.#timer = this.#clock.setTimeout(() => {
       this.#timer = undefined;
       this.#isWholeDue = true;
       this.#repairs.onDue();
-    }, this.#intervalMs);
+    }, delayMs);
     this.#timer.unref?.();
+  }
+
+  #postpone(): void {
+    const { healthCheckMs } = this.#timings;
+    this.#postponedUntilMs = this.#clock.now() + healthCheckMs;
+    if (this.#postponedTimer !== undefined) this.#clock.clearTimeout(this.#postponedTimer);
+    this.#postponedTimer = this.#clock.setTimeout(() => {
+      this.#postponedTimer = undefined;
+      // Timers may fire a millisecond early.
+      this.#postponedUntilMs = -Infinity;
+      this.#repairs.onDue();
+    }, healthCheckMs);
+    this.#postponedTimer.unref?.();
   }
 
   /** Those this process has dealt with, and what is remembered of the same users from before; but for what is being sent. */
@@ -221,23 +268,26 @@ export class Reconciler {
     let stored: StoredValue;
     let text: string | undefined;
     try {
-      stored = await this.#gateway.read(redisKey);
+      stored = await this.#gateway.read(redisKey, COMPARED_BYTES);
       text = await this.#readText(local, stored);
     } catch (error) {
-      const isOfThisRecord = error instanceof RefusedError || this.#gateway.isConnected;
-      if (!isOfThisRecord) throw error;
-      if (isOver() || this.#uncompared.get(redisKey) !== local) return;
-      this.#uncompared.remove(redisKey);
-      if (error instanceof UnreadableValueError) return this.#repairs.unreadable(local, error.message);
-      // Another part of the cluster is gone, or an access list forbids this one: the next read tries again.
-      this.#compared.delete(redisKey);
-      return;
+      return this.#failedToCompare(local, error, isOver);
     }
     // Saved in the meantime: that is on its way, and newer than what was read.
     if (isOver() || this.#uncompared.get(redisKey) !== local) return;
     this.#uncompared.remove(redisKey);
     this.#compared.set(redisKey, stored.version);
     this.#repair(local, stored, text);
+  }
+
+  #failedToCompare(local: PreparedWrite, error: unknown, isOver: () => boolean): void {
+    const isOfThisRecord = error instanceof RefusedError || error instanceof UnreadableValueError;
+    if (!isOfThisRecord && !this.#gateway.isConnected) throw error;
+    if (isOver() || this.#uncompared.get(local.redisKey) !== local) return;
+    // Its part of the cluster is gone or being moved.
+    if (!isOfThisRecord) return this.#postpone();
+    this.#uncompared.remove(local.redisKey);
+    this.#repairs.unreadable(local, describeError(error));
   }
 
   /** The stored value as JSON; `undefined` where there is none. What cannot be read is told, and left alone. */
@@ -290,7 +340,7 @@ export class Reconciler {
     // Also where nothing is there: an older save may still be on its way.
     if ((version ?? "") > cleared.version && !isOwn) return;
     const text = cleared.text ?? undefined;
-    this.#repairs.enqueue({ ...local, text, bytes: text?.length ?? 0 }, stamp);
+    this.#repairs.enqueue({ ...local, text, bytes: Buffer.byteLength(text ?? "") }, stamp);
   }
 }
 

@@ -66,12 +66,15 @@ export interface RedisGateway {
    */
   write(batch: readonly WireWrite[]): Promise<WireOutcome[]>;
 
-  /** @throws ConnectionLostError @throws RefusedError */
-  read(redisKey: string): Promise<StoredValue>;
+  /**
+   * @param maxBytes More than that is not read. Default: what the mirror can have written.
+   * @throws ConnectionLostError @throws RefusedError @throws NotServedError @throws UnreadableValueError if it is larger.
+   */
+  read(redisKey: string, maxBytes?: number): Promise<StoredValue>;
 
   /**
-   * Lets records live for another `ttlSeconds`, and says what is there of them; `undefined` where it cannot be asked.
-   * @throws ConnectionLostError @throws RefusedError where it cannot be asked of any.
+   * Lets records live for another `ttlSeconds`, and says what is there of them; `undefined` where that is refused, or its
+   * part of a cluster cannot be asked. @throws ConnectionLostError where there is nobody to ask.
    */
   renew(
     records: readonly { readonly redisKey: string; readonly ttlSeconds: number }[],

@@ -35,7 +35,7 @@ import type { Stamp, Version } from "./version.js";
 import { type BufferLimits, WriteBuffer } from "./write-buffer.js";
 import { BATCH_LIMITS, DEFAULT_LIMITS, type PendingWrite, type PreparedWrite } from "./writes.js";
 
-/** After so long an attempt is given up, whatever holds it: longer than all deadlines of a gateway together. */
+/** After so long an attempt is given up, whatever holds it: longer than one takes on a link that is slow and works. */
 const ATTEMPT_LEASE_MS = 300_000;
 
 /** How an empty value looks as JSON. */
@@ -53,6 +53,12 @@ export interface RedisSyncServiceOptions {
   memento?: Memento;
   /** Makes the names of the store and of this process; letters and digits in lower case. */
   randomId?: () => string;
+}
+
+/** A write that Redis did not take. */
+interface Refusal {
+  readonly write: PendingWrite;
+  readonly error: MirrorError;
 }
 
 /** What `find` found. */
@@ -143,7 +149,7 @@ export class RedisSyncService {
       author: this.#author,
       clock: this.#clock,
       limits,
-      intervalMs: this.#timings.reconcileMs,
+      timings: this.#timings,
       repairs: {
         isUnsent: (redisKey) => this.#unsent(redisKey) !== undefined,
         enqueue: (write, stamp) => this.#enqueue(this.#toPending(write, stamp)),
@@ -251,8 +257,9 @@ export class RedisSyncService {
 
   #enqueue(write: PendingWrite): void {
     this.#reconciler.overtake(write.redisKey);
-    this.#held.remove(write.redisKey);
-    for (const evicted of this.#pending.put(write)) this.#giveUp(evicted, evicted === write ? "too-large" : "overflow");
+    // What is known to be refused is not sent once more only because it was saved once more.
+    const buffer = this.#held.get(write.redisKey) === undefined ? this.#pending : this.#held;
+    for (const evicted of buffer.put(write)) this.#giveUp(evicted, evicted === write ? "too-large" : "overflow");
   }
 
   /**
@@ -266,7 +273,7 @@ export class RedisSyncService {
     const version = this.#author.sign(stamp);
     if (isFirst) this.#ledger.saved(redisKey, version);
     if (keepsPrevious) this.#ledger.cleared(redisKey, version, text);
-    void this.#ledger.save(this.#author.latest);
+    this.#ledger.saveNow(() => this.#author.latest);
   }
 
   // ── Pending becomes a batch ──────────────────────────────────────────────────────────────────────────────────────
@@ -334,7 +341,9 @@ export class RedisSyncService {
     this.#clearTimer(this.#leaseTimer);
     const keys = this.#batch.length;
     this.#attempt = undefined;
-    this.#putBack(this.#batch);
+    // What may be refused for ever goes behind what else waits.
+    if (failure instanceof RefusedError && failure.isOfOneKey) this.#giveUpAll(this.#pending.addBehind(this.#batch));
+    else this.#putBack(this.#batch);
     this.#batch = [];
     if (failure === undefined) this.#succeeded(attempt);
     else this.#failed(attempt, failure, keys);
@@ -408,7 +417,7 @@ export class RedisSyncService {
     if (this.#isOver(attempt)) return undefined;
     this.#counts.batches++;
     const again: PendingWrite[] = [];
-    const refused: { readonly write: PendingWrite; readonly error: MirrorError }[] = [];
+    const refused: Refusal[] = [];
     let keys = 0;
     let bytes = 0;
     for (const [index, outcome] of outcomes.entries()) {
@@ -437,16 +446,28 @@ export class RedisSyncService {
     this.#counts.sentKeys += keys;
     this.#counts.sentBytes += bytes;
     if (keys > 0) this.#events.emit("flushed", { keys, bytes });
-    const isAlone =
-      refused.length < outcomes.length || refused.every(({ write }) => this.#held.isKnown(write.redisKey));
-    this.#batch = isAlone ? again : [...again, ...refused.map(({ write }) => write)];
-    if (isAlone) for (const { write, error } of refused) this.#hold(write, error);
-    return isAlone ? undefined : refused[0]?.error;
+    if (keys > 0) this.#held.confirmSuspects();
+    const counting = this.#holdApart(refused, keys > 0);
+    this.#batch = [...again, ...counting.map(({ write }) => write)];
+    if (counting.length > 0) return counting[0]!.error;
+    // A probe that only was refused has not shown that the server takes anything.
+    return keys === 0 && this.#breaker.state.kind === "half-open" ? refused[0]?.error : undefined;
   }
 
-  /** Redis takes the others, so this is about the one record: an access list, a node of the cluster that is gone. */
-  #hold(write: PendingWrite, error: MirrorError): void {
-    for (const evicted of this.#held.hold(write, error)) this.#giveUp(evicted, "overflow");
+  /** What Redis refuses while it takes others is held apart. The answer is the refusals that count against the server. */
+  #holdApart(refused: readonly Refusal[], haveOthersArrived: boolean): readonly Refusal[] {
+    const isAlone = ({ write, error }: Refusal) =>
+      isOfOneKey(error) && (haveOthersArrived || this.#held.isKnown(write.redisKey));
+    const counting = refused.filter((refusal) => !isAlone(refusal));
+    for (const refusal of refused) if (isAlone(refusal)) this.#hold(refusal);
+    for (const { write, error } of counting) if (isOfOneKey(error)) this.#held.suspect(write.redisKey);
+    return counting;
+  }
+
+  #hold({ write, error }: Refusal): void {
+    // A later save of the record waits for its own turn.
+    if (this.#pending.get(write.redisKey) !== undefined) return;
+    this.#giveUpAll(this.#held.hold(write, error));
     this.#events.emit("held", { userId: write.userId, record: write.record.name, reason: error.message });
     this.#flushWaiters.settle(write, error.message);
   }
@@ -471,7 +492,7 @@ export class RedisSyncService {
 
   #putBack(batch: readonly PendingWrite[]): void {
     if (batch.length === 0) return;
-    for (const evicted of this.#pending.putBack(batch)) this.#giveUp(evicted, "overflow");
+    this.#giveUpAll(this.#pending.putBack(batch));
   }
 
   // ── What comes of an attempt ─────────────────────────────────────────────────────────────────────────────────────
@@ -536,6 +557,10 @@ export class RedisSyncService {
     this.#events.emit("dropped", { userId, record: record.name, reason, detail });
   }
 
+  #giveUpAll(evicted: readonly PendingWrite[]): void {
+    for (const write of evicted) this.#giveUp(write, "overflow");
+  }
+
   #giveUp(write: PendingWrite, reason: "too-large" | "overflow"): void {
     this.#drop(
       write,
@@ -574,7 +599,10 @@ export class RedisSyncService {
 
   #flush(timeoutMs: number): Promise<FlushResult> {
     this.#releaseHeld();
-    const awaited = [...this.#batch, ...this.#pending.all()];
+    return this.#waitFor([...this.#batch, ...this.#pending.all()], timeoutMs);
+  }
+
+  #waitFor(awaited: readonly PendingWrite[], timeoutMs: number): Promise<FlushResult> {
     if (awaited.length === 0) return Promise.resolve({ flushed: true });
     if (this.#breaker.remainingMs > 0)
       return Promise.resolve({ flushed: false, reason: this.#health.reason ?? "writing is paused" });
@@ -593,6 +621,7 @@ export class RedisSyncService {
   async #close(timeoutMs: number): Promise<FlushResult> {
     const result = await this.#flush(timeoutMs);
     this.#isClosed = true;
+    this.#flushWaiters.settleAll({ flushed: false, reason: "the mirror was closed" });
     this.#cancelTimer();
     this.#clearTimer(this.#leaseTimer);
     this.#releaseHeld();
@@ -730,12 +759,13 @@ export class RedisSyncService {
    */
   async restoreVersion(id: RecordId, version: Version): Promise<unknown> {
     const value = await this.readVersion(id, version);
-    const write = this.prepare(id, value);
-    if (write !== undefined) {
-      this.#enqueue({ ...this.#toPending(write, this.#author.tick()), keepsPrevious: true });
-      const result = await this.flush();
-      if (!result.flushed) throw new ConnectionLostError(`The version could not be restored: ${result.reason}.`);
-    }
+    const prepared = this.prepare(id, value);
+    if (prepared === undefined) return value;
+    if (this.#closing !== undefined) throw new ConnectionLostError("The mirror is closed.");
+    const write = { ...this.#toPending(prepared, this.#author.tick()), keepsPrevious: true };
+    this.#enqueue(write);
+    const result = await this.#waitFor([write], this.#timings.closeTimeoutMs);
+    if (!result.flushed) throw new ConnectionLostError(`The version is not restored yet: ${result.reason}.`);
     return value;
   }
 
@@ -744,6 +774,11 @@ export class RedisSyncService {
     if (record === undefined) throw new TypeError(`Expected a record of the catalogue, got \`${name}\``);
     return record;
   }
+}
+
+/** What concerns one record, or one node of a cluster, and not the server. */
+function isOfOneKey(error: MirrorError): boolean {
+  return error instanceof RefusedError ? error.isOfOneKey : true;
 }
 
 function toMirrorError(error: unknown): MirrorError {

@@ -1,4 +1,4 @@
-import { ConnectionLostError, describeError, MirrorError, NotServedError, RefusedError } from "./errors.js";
+import { ConnectionLostError, MirrorError, NotServedError, RefusedError } from "./errors.js";
 
 /** Replies that say "not now" about the whole server: waiting helps, as with a lost connection. */
 const TRANSIENT_REPLIES = new Set(["LOADING", "MASTERDOWN", "BUSY"]);
@@ -7,21 +7,32 @@ const TRANSIENT_REPLIES = new Set(["LOADING", "MASTERDOWN", "BUSY"]);
 const NOT_SERVED_REPLIES = new Set(["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"]);
 
 /**
- * Tells "Redis said no" from "Redis is not there" from "another node has it". The reply's text stays with the cause: it
- * may quote what was sent.
+ * Tells "Redis said no" from "Redis is not there" from "another node has it". Of a reply only the first word is repeated:
+ * the rest may quote what was sent.
  */
 export function classify(error: unknown): MirrorError {
   if (error instanceof MirrorError) return error;
-  const reply = error instanceof Error ? /^([A-Z][A-Z0-9]+) /.exec(error.message)?.[1] : undefined;
-  if (reply === undefined) return new ConnectionLostError(`The connection failed: ${describeConnectionError(error)}.`);
+  if (!isReply(error)) return new ConnectionLostError(`The connection failed: ${describeConnectionError(error)}.`);
+  const reply = /^([A-Z][A-Z0-9]+)(?: |$)/.exec(error.message)?.[1] ?? "UNKNOWN";
   if (NOT_SERVED_REPLIES.has(reply)) return new NotServedError(reply);
   return TRANSIENT_REPLIES.has(reply)
     ? new ConnectionLostError(`Redis is not ready: ${reply}.`)
     : new RefusedError(reply);
 }
 
-/** System errors carry a code that says more than their message (which for several addresses is empty). */
+/** By the name of node-redis's class for them, which is loaded late. */
+function isReply(error: unknown): error is Error {
+  for (let prototype: unknown = error; prototype instanceof Object; prototype = Object.getPrototypeOf(prototype)) {
+    if (prototype.constructor.name === "ErrorReply") return true;
+  }
+  return false;
+}
+
+/** A system error's code, else what kind of error it is; a message may be anybody's words. */
 function describeConnectionError(error: unknown): string {
   const { code } = error as { code?: unknown };
-  return typeof code === "string" ? code : describeError(error);
+  if (typeof code === "string") return code;
+  const kind = error instanceof Error ? error.constructor.name.replace(/Error$/, "") : "";
+  const words = kind.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).trim();
+  return words === "" ? "for an unknown reason" : words;
 }

@@ -1,13 +1,12 @@
-import { type Clock, withDeadline } from "./clock.js";
+import type { Clock } from "./clock.js";
 import { type Client, destroy, openConnection, type Opening } from "./connection.js";
 import { ConnectionLostError, RefusedError } from "./errors.js";
-import { nameOf, type RedisAddress, type RedisEndpoint, type SentinelAddress } from "./redis-address.js";
+import { majorityOf } from "./majority.js";
+import type { RedisAddress, RedisEndpoint, SentinelAddress } from "./redis-address.js";
 import { classify } from "./replies.js";
 
 /**
- * Asks all sentinels at once where the primary is, and believes what most of them say: one that has been cut off from
- * the others, or restarted, may still name the old one. A majority decides at once; without one, what is known at the
- * deadline does.
+ * Asks all sentinels at once where the primary is, and believes what most of them say.
  * @see https://redis.io/docs/latest/develop/reference/sentinel-clients/
  * @throws ConnectionLostError
  */
@@ -18,24 +17,11 @@ export async function locatePrimary(
   clock: Clock,
 ): Promise<RedisEndpoint> {
   const { endpoints, masterName } = sentinels;
-  const votes = new Map<string, { readonly endpoint: RedisEndpoint; count: number }>();
   const openings = endpoints.map((endpoint) => openConnectionTo(endpoint, sentinels, tls, deadlineMs, clock));
-  let answers = 0;
-  const majority = new Promise<void>((resolve) => {
-    const ask = async (opening: Opening) => {
-      const primary = await askForPrimary(opening, masterName);
-      answers++;
-      if (primary === undefined) return;
-      const vote = votes.get(nameOf(primary)) ?? { endpoint: primary, count: 0 };
-      votes.set(nameOf(primary), vote);
-      if (++vote.count > endpoints.length / 2) resolve();
-    };
-    void Promise.allSettled(openings.map(ask)).then(() => resolve());
-  });
-  await withDeadline(majority, { deadlineMs, onExpired: () => new Error("deadline"), clock }).catch(() => {});
+  const questions = openings.map((opening) => askForPrimary(opening, masterName));
+  const { answer, answers } = await majorityOf(questions, deadlineMs, clock);
   for (const opening of openings) opening.abandon();
-  const [most] = [...votes.values()].sort((a, b) => b.count - a.count);
-  if (most !== undefined) return most.endpoint;
+  if (answer !== undefined) return answer;
   throw new ConnectionLostError(
     answers > 0
       ? `The sentinels know no primary of the name \`${masterName}\`.`

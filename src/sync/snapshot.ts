@@ -22,7 +22,9 @@ export function takeSnapshot(record: RecordDefinition, value: unknown): Snapshot
     // The message would name the properties on the way: those may be anybody's words.
     return {
       refusal:
-        error instanceof RangeError ? "it is nested too deeply" : "it holds a BigInt, a cycle or a throwing `toJSON`",
+        error instanceof RangeError
+          ? `it is ${/string/.test(error.message) ? "too large" : "nested too deeply"}`
+          : "it holds a BigInt, a cycle or a throwing `toJSON`",
     };
   }
   if (text === undefined) return { refusal: `JSON cannot carry ${nameOf(value)}` };

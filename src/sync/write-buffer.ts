@@ -15,6 +15,8 @@ export interface BufferLimits {
  * Never holds more than its limits: what has waited longest gives way.
  */
 export class WriteBuffer<Write extends BufferedWrite> {
+  /** A batch that came back: older than all others. Apart, so that to put it in front costs nothing of what is behind. */
+  #returned = new Map<string, Write>();
   readonly #writes = new Map<string, Write>();
   readonly #limits: BufferLimits;
   #bytes = 0;
@@ -24,7 +26,7 @@ export class WriteBuffer<Write extends BufferedWrite> {
   }
 
   get keys(): number {
-    return this.#writes.size;
+    return this.#returned.size + this.#writes.size;
   }
 
   get bytes(): number {
@@ -32,11 +34,11 @@ export class WriteBuffer<Write extends BufferedWrite> {
   }
 
   get(redisKey: string): Write | undefined {
-    return this.#writes.get(redisKey);
+    return this.#writes.get(redisKey) ?? this.#returned.get(redisKey);
   }
 
   all(): Write[] {
-    return [...this.#writes.values()];
+    return [...this.#inOrder()];
   }
 
   /** Replaces an earlier write of the key. The answer is what had to give way, the write itself if it alone is too large. */
@@ -44,7 +46,7 @@ export class WriteBuffer<Write extends BufferedWrite> {
     this.remove(write.redisKey);
     // It would push out everything else and still not fit.
     if (write.bytes > this.#limits.maxBytes) return [write];
-    this.#add(write);
+    this.#add(this.#writes, write);
     return this.#shrink();
   }
 
@@ -52,7 +54,7 @@ export class WriteBuffer<Write extends BufferedWrite> {
   take(limits: BufferLimits): Write[] {
     const batch: Write[] = [];
     let bytes = 0;
-    for (const write of this.#writes.values()) {
+    for (const write of this.#inOrder()) {
       bytes += write.bytes;
       if (batch.length > 0 && (bytes > limits.maxBytes || batch.length >= limits.maxKeys)) break;
       batch.push(write);
@@ -63,33 +65,46 @@ export class WriteBuffer<Write extends BufferedWrite> {
 
   /** Puts back a batch that did not arrive. What was written meanwhile is newer and wins. The answer is what gave way. */
   putBack(batch: readonly Write[]): Write[] {
-    const newer = this.all();
-    for (const { redisKey } of newer) this.remove(redisKey);
-    for (const write of [...batch, ...newer]) {
-      this.remove(write.redisKey);
-      this.#add(write);
+    const returnedBefore = this.#returned;
+    this.#returned = new Map();
+    for (const write of batch) {
+      if (this.#writes.has(write.redisKey) || returnedBefore.has(write.redisKey)) continue;
+      this.#add(this.#returned, write);
     }
+    for (const [redisKey, write] of returnedBefore) this.#returned.set(redisKey, write);
+    return this.#shrink();
+  }
+
+  /** Puts back what was refused, behind what else waits. What was written meanwhile is newer and stays. The answer is what gave way. */
+  addBehind(batch: readonly Write[]): Write[] {
+    for (const write of batch) if (this.get(write.redisKey) === undefined) this.#add(this.#writes, write);
     return this.#shrink();
   }
 
   remove(redisKey: string): void {
-    const write = this.#writes.get(redisKey);
+    const write = this.get(redisKey);
     if (write === undefined) return;
     this.#writes.delete(redisKey);
+    this.#returned.delete(redisKey);
     this.#bytes -= write.bytes;
   }
 
-  #add(write: Write): void {
-    this.#writes.set(write.redisKey, write);
+  *#inOrder(): Generator<Write> {
+    yield* this.#returned.values();
+    yield* this.#writes.values();
+  }
+
+  #add(writes: Map<string, Write>, write: Write): void {
+    writes.set(write.redisKey, write);
     this.#bytes += write.bytes;
   }
 
   #shrink(): Write[] {
     const evicted: Write[] = [];
-    while (this.#writes.size > this.#limits.maxKeys || this.#bytes > this.#limits.maxBytes) {
-      const oldest = this.#writes.values().next().value!;
-      this.remove(oldest.redisKey);
-      evicted.push(oldest);
+    while (this.keys > this.#limits.maxKeys || this.#bytes > this.#limits.maxBytes) {
+      const [oldest] = this.#returned.size > 0 ? this.#returned.values() : this.#writes.values();
+      this.remove(oldest!.redisKey);
+      evicted.push(oldest!);
     }
     return evicted;
   }

@@ -186,8 +186,8 @@ describe("the settings", () => {
       "Expected `REDIS_URL` to be a redis:// or rediss:// URL with a host, got a URL without a host",
     ],
     [
-      { env: { REDIS_URL: "redis://other/first" } },
-      "Expected `the database of REDIS_URL` to be an integer from 0 to 2147483647, got `first` (string)",
+      { env: { REDIS_URL: "redis://user:12/canary@other:6379/0" } },
+      "Expected `the database of REDIS_URL` to be an integer from 0 to 2147483647, got something else",
     ],
     [
       { env: { ROO_MIRROR_KEY: "canary" } },

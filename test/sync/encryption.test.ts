@@ -38,6 +38,36 @@ describe("an encrypted value", () => {
     expect(JSON.stringify(jwe)).not.to.contain(CANARY);
   });
 
+  it("is what another implementation of JWE opens, and what that makes opens here", async () => {
+    const { flattenedDecrypt, FlattenedEncrypt } = await import("jose");
+    const { id, bytes } = await ring.encryptionKey();
+    const text = `${CANARY} é 💥`;
+    const opened = await flattenedDecrypt(JSON.parse(await encrypt(text, REDIS_KEY, ring)), bytes);
+    expect(Buffer.from(opened.plaintext).toString()).to.equal(text);
+    expect(Buffer.from(opened.additionalAuthenticatedData!).toString()).to.equal(REDIS_KEY);
+    const theirs = await new FlattenedEncrypt(Buffer.from(text))
+      .setProtectedHeader({ alg: "dir", enc: "A256GCM", kid: id })
+      .setAdditionalAuthenticatedData(Buffer.from(REDIS_KEY))
+      .encrypt(bytes);
+    expect(await decrypt(JSON.stringify(theirs), REDIS_KEY, ring)).to.equal(text);
+  });
+
+  it("does not open with its tag or its initialisation vector cut short, nor with a member more", async () => {
+    const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring)) as Record<string, string>;
+    for (const changed of [
+      { ...jwe, tag: jwe["tag"]!.slice(0, 16) },
+      { ...jwe, iv: jwe["iv"]!.slice(0, 8) },
+      { ...jwe, ciphertext: jwe["ciphertext"]!.slice(0, -4) },
+      { ...jwe, header: { zip: "DEF" } },
+      { ...jwe, encrypted_key: "AAAA" },
+      { ...jwe, ciphertext: `${jwe["ciphertext"]} ` },
+    ])
+      expect(await failureOf(decrypt(JSON.stringify(changed), REDIS_KEY, ring))).to.have.property(
+        "code",
+        "UNREADABLE_VALUE",
+      );
+  });
+
   it("opens under its own Redis key, each time encrypted anew", async () => {
     const [one, other] = [await encrypt(CANARY, REDIS_KEY, ring), await encrypt(CANARY, REDIS_KEY, ring)];
     expect(one).not.to.equal(other);
@@ -94,6 +124,7 @@ describe("an encrypted value", () => {
     ["another algorithm", { alg: "A256KW", enc: "A256GCM" }],
     ["another encryption", { alg: "dir", enc: "A128CBC-HS256" }],
     ["no key id", { alg: "dir", enc: "A256GCM" }],
+    ["compression", { alg: "dir", enc: "A256GCM", kid: parseKeys(KEY)[0]!.id, zip: "DEF" }],
     ["a critical header that nobody knows", { alg: "dir", enc: "A256GCM", crit: ["new"], new: 1 }],
   ] as const) {
     it(`does not open with ${title}`, async () => {

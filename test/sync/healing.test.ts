@@ -156,6 +156,7 @@ describe("what a process finds after others, or after a restart", () => {
     await saved(first, "good");
     gateway.alwaysSilent();
     first.set(NOTE, undefined);
+    await Promise.resolve();
     gateway.heal();
     const next = start();
     const found = (await next.find(NOTE))!;

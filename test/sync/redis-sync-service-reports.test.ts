@@ -122,16 +122,61 @@ describe("RedisSyncService, as seen from outside", () => {
       expect(gateway.store.get(INSTRUCTIONS_KEY)).to.equal('"elsewhere"');
     });
 
-    it("forgets what waits when the record is saved again, and answers with it until then", async () => {
+    it("keeps of that one the newest save, which is not sent before its time and which `get` answers with", async () => {
       service.set(INSTRUCTIONS, "refused");
       service.set(HISTORY, []);
       await timers.tickAsync(100);
       expect(await service.get(INSTRUCTIONS)).to.equal("refused");
+      for (let save = 1; save <= 50; save++) {
+        service.set(INSTRUCTIONS, `newer ${save}`);
+        await timers.tickAsync(100);
+      }
+      expect(await service.get(INSTRUCTIONS)).to.equal("newer 50");
+      expect([gateway.attempts.get(INSTRUCTIONS_KEY), service.status.pending]).to.deep.equal([1, 1]);
       gateway.refused.clear();
-      service.set(INSTRUCTIONS, "newer");
-      await timers.tickAsync(60_100);
+      await timers.tickAsync(60_000);
+      expect(gateway.store.get(INSTRUCTIONS_KEY)).to.equal('"newer 50"');
       expect(gateway.attempts.get(INSTRUCTIONS_KEY)).to.equal(2);
+    });
+
+    it("lets a save that was made while the refused one was on its way go out", async () => {
+      const release = gateway.holdWrites();
+      service.set(INSTRUCTIONS, "older");
+      service.set(HISTORY, []);
+      await timers.tickAsync(100);
+      service.set(INSTRUCTIONS, "newer");
+      release();
+      await timers.tickAsync(0);
+      gateway.refused.clear();
+      await timers.tickAsync(100);
       expect(gateway.store.get(INSTRUCTIONS_KEY)).to.equal('"newer"');
+      expect(await service.get(INSTRUCTIONS)).to.equal("newer");
+      expect(service.status.pending).to.equal(0);
+    });
+
+    it("goes out before that key even if that key fills a batch of its own and was saved first", async () => {
+      service.set(INSTRUCTIONS, "x".repeat(1_200_000));
+      service.set(HISTORY, []);
+      await timers.tickAsync(300);
+      expect(gateway.store.get(HISTORY_KEY)).to.equal("[]");
+      for (let save = 1; save <= 20; save++) {
+        service.set(HISTORY, [{ id: String(save) }]);
+        await timers.tickAsync(100);
+        expect(gateway.store.get(HISTORY_KEY)).to.equal(`[{"id":"${save}"}]`);
+      }
+      expect(service.status).to.include({ state: "connected", pending: 1 });
+    });
+
+    it("is waited for by a restore of another record only as long as that one takes", async () => {
+      service.set(INSTRUCTIONS, "refused");
+      service.set(HISTORY, [{ id: "first" }]);
+      await timers.tickAsync(100);
+      service.set(HISTORY, []);
+      await timers.tickAsync(100);
+      const [, kept] = await service.history(HISTORY);
+      const restored = service.restoreVersion(HISTORY, kept!.version);
+      await timers.tickAsync(100);
+      expect(await restored).to.deep.equal([{ id: "first" }]);
     });
 
     it("reports what waits as dropped when it is closed", async () => {
@@ -161,6 +206,42 @@ describe("RedisSyncService, as seen from outside", () => {
       gateway.refused.clear();
       expect(await service.flush()).to.deep.equal({ flushed: true });
     });
+  });
+
+  it("takes what the whole server refuses for that, although some of a batch was taken once", async () => {
+    gateway.refused.add(INSTRUCTIONS_KEY);
+    service.set(INSTRUCTIONS, "refused alone");
+    service.set(HISTORY, []);
+    await timers.tickAsync(100);
+    gateway.alwaysRefuse("OOM");
+    for (let save = 0; save < 100; save++) {
+      service.set(HISTORY, [{ id: String(save) }]);
+      await timers.tickAsync(100);
+    }
+    expect(service.status).to.include({ state: "degraded", reason: "Redis refused: OOM." });
+    expect(gateway.batches.length).to.be.at.most(7);
+  });
+
+  it("settles an earlier flush when it is closed, and holds no timer of it", async () => {
+    gateway.alwaysSilent();
+    service.set(HISTORY, []);
+    const flushed = service.flush({ timeoutMs: 60_000 });
+    const closed = service.close({ timeoutMs: 50 });
+    await timers.tickAsync(50);
+    expect((await closed).flushed).to.equal(false);
+    expect(await flushed).to.deep.equal({ flushed: false, reason: "the mirror was closed" });
+    expect(timers.countTimers()).to.equal(0);
+  });
+
+  it("refuses to restore a version once it is being closed", async () => {
+    service.set(HISTORY, [{ id: "first" }]);
+    await timers.tickAsync(100);
+    service.set(HISTORY, []);
+    await timers.tickAsync(100);
+    const [, kept] = await service.history(HISTORY);
+    const restoring = service.restoreVersion(HISTORY, kept!.version).catch((error: Error) => error.message);
+    await service.close();
+    expect(await restoring).to.equal("The mirror is closed.");
   });
 
   describe("status", () => {

@@ -1,10 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { setTimeout as pause } from "node:timers/promises";
 import { Catalogue, Codec, FixedKeyRing, type KeySpace, parseKeys, type Settings } from "../../index.js";
+import { systemClock } from "../../sync/clock.js";
+import { type Client, openConnection } from "../../sync/connection.js";
 import { bookkeepingKey } from "../../sync/keys.js";
 import { keySpaceOf } from "../../settings/settings.js";
 import { newestFirst } from "../../sync/snapshot.js";
 import type { LocalState } from "./session.js";
+
+const CONNECT_DEADLINE_MS = 5_000;
 
 const RECORDS = ["taskHistory", "provider", "customInstructions"] as const;
 
@@ -22,7 +26,7 @@ export class RedisView {
   readonly #codec: Codec;
   readonly #catalogue = new Catalogue();
   readonly #userId: string;
-  #client: Awaited<ReturnType<typeof connect>> | undefined;
+  #client: Client | undefined;
 
   constructor(settings: Settings, userId: string, key: string) {
     this.#settings = settings;
@@ -36,9 +40,10 @@ export class RedisView {
     const views: KeyView[] = [];
     for (const record of RECORDS) {
       const redisKey = this.#keyOf(record);
-      const stored = await client.get(redisKey);
-      if (stored === null) continue;
-      views.push({ redisKey, stored, bytes: Buffer.byteLength(stored), ttlSeconds: await client.ttl(redisKey) });
+      const stored = await client.sendCommand(["GET", redisKey]);
+      if (typeof stored !== "string") continue;
+      const ttlSeconds = Number(await client.sendCommand(["TTL", redisKey]));
+      views.push({ redisKey, stored, bytes: Buffer.byteLength(stored), ttlSeconds });
     }
     return views;
   }
@@ -57,7 +62,8 @@ export class RedisView {
   async clear(): Promise<void> {
     const client = await this.#connected();
     const keys = RECORDS.map((record) => this.#keyOf(record));
-    await client.del(keys.flatMap((key) => [key, bookkeepingKey(key, "version"), bookkeepingKey(key, "kept")]));
+    const all = keys.flatMap((key) => [key, bookkeepingKey(key, "version"), bookkeepingKey(key, "kept")]);
+    await client.sendCommand(["DEL", ...all]);
   }
 
   close(): void {
@@ -79,8 +85,8 @@ export class RedisView {
 
   async #read(record: (typeof RECORDS)[number]): Promise<unknown> {
     const redisKey = this.#keyOf(record);
-    const stored = await (await this.#connected()).get(redisKey);
-    return stored === null ? undefined : this.#codec.decode(this.#catalogue.find(record)!, redisKey, stored);
+    const stored = await (await this.#connected()).sendCommand(["GET", redisKey]);
+    return typeof stored !== "string" ? undefined : this.#codec.decode(this.#catalogue.find(record)!, redisKey, stored);
   }
 
   #keyOf(record: string): string {
@@ -100,22 +106,10 @@ export function mirroredPart(catalogue: Catalogue, record: keyof LocalState, loc
   return Array.isArray(plain) ? newestFirst(plain, catalogue.find(record)!) : plain;
 }
 
-async function connect({ address }: Settings) {
-  const { createClient } = await import("../../sync/redis-client.js");
-  const { host, port, username, password, database, tls } = address;
-  const client = createClient({
-    RESP: 2,
-    database,
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    socket: {
-      host,
-      port,
-      reconnectStrategy: false,
-      ...(tls !== undefined && { tls: true as const, ...(tls.ca !== undefined && { ca: tls.ca }) }),
-    },
-  });
-  client.on("error", () => {});
-  await client.connect();
+async function connect({ address }: Settings): Promise<Client> {
+  const options = { address, deadlineMs: CONNECT_DEADLINE_MS, clock: systemClock, onLost: () => {} };
+  const client = await openConnection(async () => address, options).promise;
+  // Somebody watches, and waits for its answers.
+  client.ref();
   return client;
 }
