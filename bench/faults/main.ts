@@ -10,7 +10,7 @@ const calls = Number(values.calls ?? 1_000_000);
 const saves = Number(values.saves ?? 20_000);
 
 console.log(
-  `redis-mirrored, Node ${process.versions.node}, real servers, default timings. About four minutes for a million calls ` +
+  `redis-mirrored, Node ${process.versions.node}, real servers, default timings. About five minutes for a million calls ` +
     "and 20,000 saves. A loaded machine shows in what is worst, and least in the time of the processor.",
 );
 const kept: boolean[] = [];
