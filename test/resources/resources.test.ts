@@ -30,23 +30,26 @@ describe("what the mirror takes of a process", () => {
     it("would be noticed if they left sockets, timers, listeners or promises behind", async function () {
       this.timeout(30_000);
       const server = await RedisServer.start();
-      const before = await countHoldings();
       // Ten of each: what earlier tests have let go of may be collected meanwhile.
       const ten = <T>(make: () => T) => Array.from({ length: 10 }, make);
+      const before = await countHoldings();
       const sockets = ten(() => connect(server.port, "127.0.0.1").unref());
-      await Promise.all(sockets.map((socket) => once(socket, "connect")));
       const timers = ten(() => setTimeout(() => {}, 60_000).unref());
       const listeners = ten(() => () => {});
-      for (const listener of listeners) process.on("worker", listener);
       const promises = ten(() => new Promise(() => {}));
-      const after = await countHoldings();
-      for (const name of ["sockets", "emitters", "timers", "processListeners", "functions", "promises"] as const)
-        expect(after[name] - before[name], name).to.be.above(5);
-      expect(promises).to.have.lengthOf(10);
-      for (const listener of listeners) process.off("worker", listener);
-      for (const timer of timers) clearTimeout(timer);
-      for (const socket of sockets) socket.destroy();
-      await server.kill();
+      try {
+        await Promise.all(sockets.map((socket) => once(socket, "connect")));
+        for (const listener of listeners) process.on("worker", listener);
+        const after = await countHoldings();
+        for (const name of ["sockets", "emitters", "timers", "processListeners", "functions", "promises"] as const)
+          expect(after[name] - before[name], name).to.be.above(5);
+        expect(promises).to.have.lengthOf(10);
+      } finally {
+        for (const listener of listeners) process.off("worker", listener);
+        for (const timer of timers) clearTimeout(timer);
+        for (const socket of sockets) socket.destroy();
+        await server.kill();
+      }
     });
   });
 
