@@ -3,9 +3,11 @@ import { once } from "node:events";
 import { expect } from "chai";
 import { measureHeapGrowth } from "../../bench/heap.js";
 import { countHoldings } from "../../bench/resources/holdings.js";
+import { type ManyUsersLoad, measureManyUsers } from "../../bench/resources/many-users.js";
 import { leftBehind } from "../../bench/resources/print-reconnects.js";
 import { brokenBySize } from "../../bench/resources/print-sizes.js";
 import { MAX_ADDED_MS } from "../../bench/resources/print-stalls.js";
+import { brokenByUsers } from "../../bench/resources/print-users.js";
 import { measureReconnects } from "../../bench/resources/reconnects.js";
 import { measureSize, SIZE_CASES } from "../../bench/resources/sizes.js";
 import { measureStalls, STALL_LOADS } from "../../bench/resources/stalls.js";
@@ -68,7 +70,48 @@ describe("what the mirror takes of a process", () => {
     }
   });
 
+  describe("20,000 users of one process, a save each", () => {
+    const cases: readonly (ManyUsersLoad & { readonly title: string })[] = [
+      {
+        title: "in one go: the newest 10,000 arrive, the others are reported, in one log line",
+        users: 20_000,
+        redis: "up",
+      },
+      { title: "in one go while Redis is down: the same, within the same memory", users: 20_000, redis: "down" },
+      {
+        title: "spread in time: all of them arrive",
+        users: 20_000,
+        redis: "up",
+        usersPerWindow: 500,
+        timings: { batchWindowMs: 50 },
+      },
+    ];
+    for (const { title, ...load } of cases) {
+      it(title, async function () {
+        this.timeout(60_000);
+        expect(brokenByUsers(load, await measureManyUsers(load))).to.deep.equal([]);
+      });
+    }
+
+    it("cost each of them but a few times what a save costs where users are few", async function () {
+      this.timeout(60_000);
+      const costOf = async (users: number) => (await measureManyUsers({ users, redis: "up" })).saveMicroseconds;
+      // The first of them compile what they run.
+      const few: number[] = [];
+      for (let run = 0; run < 6; run++) few.push(await costOf(100));
+      expect((await costOf(10_000)) / Math.min(...few)).to.be.below(20);
+    });
+  });
+
   describe("the event loop", () => {
+    it("is kept but a few milliseconds longer by an encrypted record of 400 KB", async function () {
+      this.timeout(60_000);
+      const load = STALL_LOADS.find(({ record }) => record === "provider")!;
+      const stalls = await measureStalls(load, { seconds: 2, intervalMs: 100 });
+      expect(stalls.arrived).to.be.above(0);
+      expect(stalls.mirrored.busyDelays.p99 - stalls.noop.busyDelays.p99).to.be.below(2 * MAX_ADDED_MS);
+    });
+
     for (const load of STALL_LOADS.filter(({ record }) => record === "taskHistory").slice(0, 2)) {
       it(`is kept but a few milliseconds longer than without the mirror: ${load.name}`, async function () {
         this.timeout(60_000);
