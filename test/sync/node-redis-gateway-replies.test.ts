@@ -126,6 +126,15 @@ describe("the gateway on node-redis, facing what a server says seldom", () => {
     }
   });
 
+  for (const reply of [`-Denied: password '${CANARY}' is not known here`, `-unknown command, args: '${CANARY}'`, "-NO"])
+    it(`repeats at most the first word of a reply: ${reply.replace(CANARY, "…")}`, async () => {
+      scripted.replies.set("PING", reply);
+      const error = await failureOf(gateway.ping());
+      expect(error).to.include({ code: "REFUSED", reply: reply === "-NO" ? "NO" : "UNKNOWN" });
+      expect(inspect(error, { depth: Infinity, showHidden: true })).not.to.contain(CANARY);
+      expect(gateway.isConnected).to.equal(true);
+    });
+
   it("does not keep the process alive while it is connected and has nothing to do", async () => {
     const sockets = () => process.getActiveResourcesInfo().filter((resource) => resource === "TCPSocketWrap").length;
     const before = sockets();
@@ -183,6 +192,24 @@ describe("the gateway on node-redis, on a server that stays silent", () => {
     clock.expire();
     expect(await asking).to.include({ code: "CONNECTION_LOST", message: "No answer within 60000 ms." });
     expect([gateway.isConnected, losses]).to.deep.equal([false, 0]);
+  });
+
+  it("does not let a read expire before the batch that it has to wait for", async () => {
+    const clock = new StoppedClock();
+    gateway = new NodeRedisGateway(
+      addressOf(server.port),
+      { ...PATIENT, commandMs: 1_000, perMebibyteMs: 8_000 },
+      clock,
+    );
+    await gateway.connect();
+    server.freeze();
+    const writing = failureOf(gateway.write([{ ...WRITE, value: "x".repeat(2 ** 20) }]));
+    const reading = failureOf(gateway.read("a"));
+    await new Promise(setImmediate);
+    const [batchMs, readMs] = clock.delaysMs as [number, number];
+    expect([batchMs, readMs - batchMs].map(Math.round)).to.deep.equal([9_002, 1_000]);
+    gateway.close();
+    await Promise.all([writing, reading]);
   });
 
   it("gives each mebibyte of a batch its time", async () => {
