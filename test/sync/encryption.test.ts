@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { expect } from "chai";
 import { Codec } from "#dist/sync/codec.js";
 import { decrypt, encrypt } from "#dist/sync/encryption.js";
-import { FixedKeyRing, generateKey, parseKeys, StoredKeyRing } from "#dist/sync/key-ring.js";
+import { FixedKeyRing, generateKey, type KeyRing, parseKeys, StoredKeyRing } from "#dist/sync/key-ring.js";
 import { Catalogue } from "#dist/sync/records.js";
 
 const REDIS_KEY = "roo:alice:provider";
@@ -102,6 +102,54 @@ describe("an encrypted value", () => {
       code: "UNREADABLE_VALUE",
       message: "It was encrypted with a key that this machine does not have.",
     });
+  });
+
+  for (const [title, header] of [
+    ["another algorithm", { alg: "A256KW", enc: "A256GCM" }],
+    ["another encryption", { alg: "dir", enc: "A128CBC-HS256" }],
+  ] as const) {
+    it(`does not open where it was made with the same key by ${title}`, async () => {
+      const { FlattenedEncrypt } = await import("jose");
+      const { id, bytes } = await ring.encryptionKey();
+      const jwe = await new FlattenedEncrypt(Buffer.from(CANARY))
+        .setProtectedHeader({ ...header, kid: id })
+        .setAdditionalAuthenticatedData(Buffer.from(REDIS_KEY))
+        .encrypt(bytes);
+      expect(await failureOf(decrypt(JSON.stringify(jwe), REDIS_KEY, ring))).to.have.property(
+        "message",
+        "It does not decrypt.",
+      );
+    });
+  }
+
+  it("is asked for no key where it names none", async () => {
+    const asked: unknown[] = [];
+    const asking = {
+      encryptionKey: () => ring.encryptionKey(),
+      decryptionKey: async (id: string) => void asked.push(id),
+    } as unknown as KeyRing;
+    const { protected: _header, ...jwe } = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring)) as Record<string, string>;
+    const named = (header: object) => Buffer.from(JSON.stringify(header)).toString("base64url");
+    for (const unnamed of [
+      { ...jwe, header: { alg: "dir", enc: "A256GCM", kid: (await ring.encryptionKey()).id } },
+      { ...jwe, protected: named({ alg: "dir", enc: "A256GCM" }) },
+      { ...jwe, protected: named({ alg: "dir", enc: "A256GCM", kid: 5 }) },
+    ])
+      expect(await failureOf(decrypt(JSON.stringify(unnamed), REDIS_KEY, asking))).to.have.property(
+        "message",
+        "It was encrypted with a key that this machine does not have.",
+      );
+    expect(asked).to.deep.equal([]);
+  });
+
+  it("says why it does not open: it is none, or was changed", async () => {
+    const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring)) as Record<string, string>;
+    const changed = await failureOf(decrypt(JSON.stringify({ ...jwe, tag: "A".repeat(22) }), REDIS_KEY, ring));
+    expect([changed.message, changed.cause instanceof Error]).to.deep.equal(["It does not decrypt.", true]);
+    for (const none of [CANARY, ""]) {
+      const { message, cause } = await failureOf(decrypt(none, REDIS_KEY, ring));
+      expect([message, cause]).to.deep.equal(["It is not a JWE.", undefined]);
+    }
   });
 
   it("does not open with a bit flipped anywhere", async () => {

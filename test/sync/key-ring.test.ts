@@ -55,6 +55,13 @@ describe("the key ring", () => {
     expect(offered).to.have.lengthOf(1).and.not.to.include(KEY);
   });
 
+  it("says of a store that fails why it did", async () => {
+    const cause = new Error("the keychain is locked");
+    const ring = new StoredKeyRing({ load: () => Promise.reject(cause), storeIfAbsent: async (key) => key });
+    const error = await ring.encryptionKey().catch((reason: unknown) => reason);
+    expect(error).to.have.property("cause", cause);
+  });
+
   it("makes no key where the store has one that it cannot read, and does not quote that", async () => {
     let stores = 0;
     const kept = "spoilt-key-that-somebody-edited";

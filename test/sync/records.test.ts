@@ -25,6 +25,13 @@ describe("records", () => {
     expect([record.id({ key: "a" }), record.recency({ at: 5 })]).to.deep.equal(["a", 5]);
   });
 
+  it("may be kept for as little as a second, and hold as little as an item", () => {
+    expect(defineRecord({ name: "b", kind: "collection", limit: 1, ttlSeconds: 1 })).to.include({
+      limit: 1,
+      ttlSeconds: 1,
+    });
+  });
+
   for (const [options, message] of [
     [
       { name: "a:b", kind: "document" },
@@ -38,6 +45,10 @@ describe("records", () => {
       { name: 5, kind: "document" },
       "Expected `name` of a record to be a letter followed by letters, digits, `.`, `_` or `-`, got `5` (number)",
     ],
+    [
+      { name: ["a"], kind: "document" },
+      "Expected `name` of a record to be a letter followed by letters, digits, `.`, `_` or `-`, got `a` (object)",
+    ],
     [{ name: "a", kind: "list" }, 'Expected `kind` of a record to be "document" or "collection", got `list` (string)'],
     [
       { name: "a", kind: "collection", limit: 0 },
@@ -46,6 +57,10 @@ describe("records", () => {
     [
       { name: "a", kind: "document", ttlSeconds: 1.5 },
       "Expected `ttlSeconds` of a record to be an integer of at least 1, got `1.5` (number)",
+    ],
+    [
+      { name: "a", kind: "document", ttlSeconds: 0 },
+      "Expected `ttlSeconds` of a record to be an integer of at least 1, got `0` (number)",
     ],
   ] as const) {
     it(`are refused with what was expected and what was got: ${message}`, () => {

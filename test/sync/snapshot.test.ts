@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { defineRecord } from "#dist/sync/records.js";
-import { takeSnapshot } from "#dist/sync/snapshot.js";
+import { newestFirst, takeSnapshot } from "#dist/sync/snapshot.js";
 
 const DOCUMENT = defineRecord({ name: "document", kind: "document" });
 const COLLECTION = defineRecord({ name: "collection", kind: "collection", limit: 3 });
@@ -37,6 +37,14 @@ describe("a snapshot", () => {
   for (const [title, value, text] of [
     ["a date", { at: new Date(0) }, '{"at":"1970-01-01T00:00:00.000Z"}'],
     ["what has a toJSON", { url: new URL("https://a.example/") }, '{"url":"https://a.example/"}'],
+    ["what writes itself as null", { a: { toJSON: () => null } }, '{"a":null}'],
+    ["what writes itself by the key it is asked for", { toJSON: (key: string) => (key === "" ? 1 : 1n) }, "1"],
+    ["a plain object, whatever it calls itself", { [Symbol.toStringTag]: "Map", a: 1 }, '{"a":1}'],
+    [
+      "one without a prototype, whatever it calls itself",
+      Object.assign(Object.create(null), { [Symbol.toStringTag]: "Map", a: 1 }),
+      '{"a":1}',
+    ],
     ["a property that is undefined", { a: undefined, b: 1 }, '{"b":1}'],
     ["an object without a prototype", Object.assign(Object.create(null), { a: 1 }), '{"a":1}'],
     ["an instance's own fields", new Point(), '{"x":1}'],
@@ -49,6 +57,10 @@ describe("a snapshot", () => {
     ["a BigInt", { a: 1n }, "it holds a BigInt, a cycle or a throwing `toJSON`"],
     ["a cycle", cycle, "it holds a BigInt, a cycle or a throwing `toJSON`"],
     ["a throwing toJSON", { toJSON: () => raise("sk-canary") }, "it holds a BigInt, a cycle or a throwing `toJSON`"],
+    ["what writes itself as nothing", { toJSON: () => undefined }, "JSON cannot carry an Object"],
+    ["what writes itself as something else to be written", { toJSON: () => new Date(0) }, "JSON cannot carry a Date"],
+    ["a date that is none", { at: new Date(Number.NaN) }, "JSON cannot carry an invalid Date"],
+    ["a Map behind other properties", { a: 1, b: new Map([["sk-canary", 1]]) }, "JSON cannot carry a Map"],
     ["a Map", { a: [new Map([["sk-canary", 1]])] }, "JSON cannot carry a Map"],
     ["a Set", { a: new Set(["sk-canary"]) }, "JSON cannot carry a Set"],
     ["a WeakMap", new WeakMap(), "JSON cannot carry a WeakMap"],
@@ -92,6 +104,23 @@ describe("a snapshot", () => {
     expect(takeSnapshot(COLLECTION, [null, { ts: "text" }, { ts: Number.MIN_SAFE_INTEGER }])).to.deep.equal({
       text: `[{"ts":${Number.MIN_SAFE_INTEGER}},null,{"ts":"text"}]`,
     });
+  });
+
+  it("orders a collection as a stable sort by date does, also with dates that are none", () => {
+    const dates = fc.oneof(fc.nat(5), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, "5", undefined));
+    fc.assert(
+      fc.property(fc.array(dates, { maxLength: 30 }), fc.integer({ min: 1, max: 30 }), (tss, limit) => {
+        const items = tss.map((ts, id) => ({ ts, id }));
+        const date = ({ ts }: { ts: unknown }) => (typeof ts === "number" && Number.isFinite(ts) ? ts : -1);
+        const sorted = [...items].sort((a, b) => date(b) - date(a)).slice(0, limit);
+        expect(newestFirst(items, { ...COLLECTION, limit })).to.deep.equal(sorted);
+      }),
+    );
+  });
+
+  it("copies nothing of a collection that is in order and not too long", () => {
+    for (const items of [[], [{ ts: 3 }], [{ ts: 3 }, { ts: 2 }, { ts: 2 }], [null, {}, { ts: Number.NaN }]])
+      expect(newestFirst(items, COLLECTION)).to.equal(items);
   });
 
   it("does not mind what JSON cannot carry in an item that is too old to be mirrored", () => {

@@ -16,7 +16,15 @@ describe("versions", () => {
     );
   });
 
-  for (const text of [undefined, "", "zzzz", "1700000000000-0000", "170000000000-0000-w", "1700000000000-0000-W"])
+  for (const text of [
+    undefined,
+    "",
+    "zzzz",
+    "1700000000000-0000",
+    "170000000000-0000-w",
+    "11700000000000-0000-w",
+    "1700000000000-0000-W",
+  ])
     it(`are not read from \`${text}\``, () => expect(parseVersion(text)).to.equal(undefined));
 
   it("only ever go forward, whatever the wall clock does and whatever is observed", () => {
@@ -44,6 +52,23 @@ describe("versions", () => {
     expect(clock.tick()).to.deep.equal({ ms: 1_000_000, counter: 0 });
     observe(1_000_000 + MAX_SKEW_MS);
     expect(clock.tick()).to.deep.equal({ ms: 1_000_000 + MAX_SKEW_MS, counter: 8 });
+  });
+
+  it("follow in the same millisecond what was observed later, and nothing that was earlier", () => {
+    const clock = new VersionClock(() => 1_000);
+    const observe = (counter: number) => clock.observe(formatVersion({ ms: 1_000, counter }, "other"));
+    clock.tick();
+    observe(7);
+    expect(clock.tick()).to.deep.equal({ ms: 1_000, counter: 8 });
+    const { latest } = clock;
+    for (const counter of [8, 3]) observe(counter);
+    expect(clock.latest).to.equal(latest);
+    expect(clock.tick()).to.deep.equal({ ms: 1_000, counter: 9 });
+  });
+
+  it("go on in the next millisecond where the counter is at its end", () => {
+    expect(nextStamp({ ms: 5, counter: 36 ** 4 - 2 })).to.deep.equal({ ms: 5, counter: 36 ** 4 - 1 });
+    expect(nextStamp({ ms: 5, counter: 36 ** 4 - 1 })).to.deep.equal({ ms: 6, counter: 0 });
   });
 
   it("begin after all that a process before gave, also after a clock that has gone back", () => {

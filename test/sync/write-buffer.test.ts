@@ -32,7 +32,7 @@ describe("a write buffer", () => {
   it("gives out batches within limits, and at least one write", () => {
     const buffer = new WriteBuffer({ maxKeys: 9, maxBytes: 99 });
     for (const key of ["a", "b", "c", "d"]) buffer.put(write(key, 5));
-    expect(buffer.take({ maxKeys: 9, maxBytes: 11 })).to.have.lengthOf(2);
+    expect(buffer.take({ maxKeys: 9, maxBytes: 10 })).to.have.lengthOf(2);
     expect(buffer.take({ maxKeys: 1, maxBytes: 99 })).to.have.lengthOf(1);
     expect(buffer.take({ maxKeys: 9, maxBytes: 1 })).to.have.lengthOf(1);
     expect(buffer.take(EVERYTHING)).to.deep.equal([]);

@@ -1,0 +1,9 @@
+/**
+ * Stryker runs tests without a deadline, and where a mutant keeps a promise from settling it has to wait for its own,
+ * much longer one. With this, such a test fails when it would in any other run.
+ */
+export const mochaHooks = {
+  beforeEach(this: Mocha.Context): void {
+    if (this.currentTest?.timeout() === 0) this.currentTest.timeout(10_000);
+  },
+};

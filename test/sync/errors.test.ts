@@ -1,0 +1,39 @@
+import { expect } from "chai";
+import {
+  ConnectionLostError,
+  describeError,
+  KeyRingError,
+  MirrorError,
+  RefusedError,
+  UnreadableValueError,
+  VersionNotFoundError,
+} from "#dist/sync/errors.js";
+
+describe("errors", () => {
+  for (const [ErrorOfThis, code] of [
+    [ConnectionLostError, "CONNECTION_LOST"],
+    [RefusedError, "REFUSED"],
+    [UnreadableValueError, "UNREADABLE_VALUE"],
+    [KeyRingError, "KEY_RING"],
+    [VersionNotFoundError, "VERSION_NOT_FOUND"],
+  ] as const) {
+    it(`have a code to branch on, their own name and their cause: ${code}`, () => {
+      const cause = new Error("the cause");
+      const error = new ErrorOfThis("WHY", { cause });
+      expect(error).to.be.instanceOf(MirrorError);
+      expect(error).to.include({ code, name: ErrorOfThis.name, cause });
+    });
+  }
+
+  it("of a refusal say which", () => {
+    expect(new RefusedError("OOM")).to.include({ reply: "OOM", message: "Redis refused: OOM." });
+  });
+
+  it("are described by their sentence, and other things that are thrown by themselves", () => {
+    expect([describeError(new Error("a sentence")), describeError("a word"), describeError(undefined)]).to.deep.equal([
+      "a sentence",
+      "a word",
+      "undefined",
+    ]);
+  });
+});

@@ -1,0 +1,204 @@
+import { expect } from "chai";
+import { digestOf, Ledger, type LedgerEntry } from "#dist/sync/ledger.js";
+import { type Memento, MemoryMemento } from "#dist/sync/memento.js";
+
+const MEMENTO_KEY = "redisMirrored.versions";
+const KEY = "roo:alice:notes";
+const OTHER_KEY = "roo:bob:notes";
+const at = (second: number) => `17000000000${String(second).padStart(2, "0")}-0000-a`;
+
+/** A memento in which somebody has left this. */
+function mementoWith(page: unknown): Memento {
+  const memento = new MemoryMemento();
+  void memento.update(MEMENTO_KEY, page);
+  return memento;
+}
+
+const read = (page: unknown) => new Ledger(mementoWith(page), () => "fresh");
+
+describe("the ledger", () => {
+  let memento: MemoryMemento;
+  let ledger: Ledger;
+  beforeEach(() => {
+    memento = new MemoryMemento();
+    ledger = new Ledger(memento, () => "store1");
+  });
+
+  const restarted = () => new Ledger(memento, () => "store2");
+
+  it("knows a new store by a name that is made for it, and nothing else of it", () => {
+    expect(ledger.store).to.equal("store1");
+    expect([ledger.latest, ledger.get(KEY), ledger.ownerOf("notes"), ledger.isChanged]).to.deep.equal([
+      undefined,
+      undefined,
+      undefined,
+      false,
+    ]);
+  });
+
+  it("has after a restart what was written down before", async () => {
+    ledger.saw(KEY, at(1), "text");
+    ledger.own("notes", KEY);
+    await ledger.save(at(9));
+    const next = restarted();
+    expect([next.store, next.latest, next.ownerOf("notes")]).to.deep.equal(["store1", at(9), KEY]);
+    expect(next.get(KEY)).to.deep.equal({ version: at(1), digest: digestOf("text") });
+    expect(next.isChanged).to.equal(false);
+  });
+
+  it("holds of a value a short digest, the same in every version of this package", () => {
+    expect(digestOf("text")).to.equal("mC2ePrmW9VnmM_TR");
+  });
+
+  it("holds of a secret only its version", () => {
+    ledger.saw(KEY, at(1), undefined);
+    expect(ledger.get(KEY)).to.deep.equal({ version: at(1) });
+  });
+
+  it("holds of a first save its version, until a save has arrived", () => {
+    ledger.saved(KEY, at(1));
+    expect(ledger.get(KEY)).to.deep.equal({ version: "", firstSave: at(1) });
+    ledger.saw(KEY, at(2), undefined);
+    expect(ledger.get(KEY)).to.deep.equal({ version: at(2) });
+  });
+
+  it("knows that a record was emptied, until a later version of it is seen", () => {
+    ledger.saw(KEY, at(1), "text");
+    ledger.cleared(KEY, at(5), "[]");
+    const cleared = { version: at(5), text: "[]" };
+    expect(ledger.get(KEY)).to.deep.equal({ version: at(1), digest: digestOf("text"), cleared });
+    for (const second of [4, 5]) {
+      ledger.saw(KEY, at(second), undefined);
+      expect(ledger.get(KEY)).to.deep.equal({ version: at(second), cleared });
+    }
+    ledger.saw(KEY, at(6), undefined);
+    expect(ledger.get(KEY)).to.deep.equal({ version: at(6) });
+  });
+
+  it("knows also of a record that it has never seen that it was deleted", () => {
+    ledger.cleared(KEY, at(5), undefined);
+    expect(ledger.get(KEY)).to.deep.equal({ version: "", cleared: { version: at(5), text: null } });
+  });
+
+  it("takes back what turned out not to be so", async () => {
+    ledger.saw(KEY, at(1), "text");
+    const before = ledger.get(KEY);
+    ledger.saw(KEY, at(2), "later");
+    ledger.restore(KEY, before);
+    expect(ledger.get(KEY)).to.deep.equal(before);
+    await ledger.save(at(2));
+    ledger.restore(KEY, undefined);
+    expect([ledger.get(KEY), ledger.isChanged]).to.deep.equal([undefined, true]);
+    ledger.restore(KEY, undefined);
+    expect(ledger.isChanged).to.equal(true);
+  });
+
+  it("tells which records of a user it has seen", () => {
+    ledger.saw(KEY, at(1), undefined);
+    ledger.saw(OTHER_KEY, at(1), undefined);
+    expect(ledger.keysOf((key) => key.startsWith("roo:alice:"))).to.deep.equal([KEY]);
+  });
+
+  it("tells whose the local copy of a record is, and whether that is news", async () => {
+    expect(ledger.own("notes", KEY)).to.equal(true);
+    expect([ledger.ownerOf("notes"), ledger.isChanged]).to.deep.equal([KEY, true]);
+    await ledger.save(at(1));
+    expect([ledger.own("notes", KEY), ledger.isChanged]).to.deep.equal([false, false]);
+    expect([ledger.own("notes", OTHER_KEY), ledger.ownerOf("notes")]).to.deep.equal([true, OTHER_KEY]);
+  });
+
+  describe("is written down", () => {
+    it("when something has changed, and has then nothing more to write", async () => {
+      ledger.saw(KEY, at(1), undefined);
+      expect(ledger.isChanged).to.equal(true);
+      await ledger.save(at(1));
+      expect(ledger.isChanged).to.equal(false);
+    });
+
+    it("without what is learnt in the meantime, which waits for the next time", async () => {
+      const saved = ledger.save(at(1));
+      ledger.saw(KEY, at(2), undefined);
+      await saved;
+      expect([ledger.isChanged, restarted().get(KEY)]).to.deep.equal([true, undefined]);
+    });
+
+    it("again after a memento that failed, which hurts nobody", async () => {
+      const failing = new Ledger({ get: () => undefined, update: () => Promise.reject(new Error("full")) }, () => "a");
+      failing.saw(KEY, at(1), undefined);
+      await failing.save(at(1));
+      expect(failing.isChanged).to.equal(true);
+    });
+
+    it("as far as the 1,000 records that were seen last", async () => {
+      for (let index = 0; index <= 1_000; index++) ledger.saw(`roo:alice:${index}`, at(1), undefined);
+      ledger.saw("roo:alice:1", at(2), undefined);
+      await ledger.save(at(1));
+      const kept = restarted().keysOf(() => true);
+      expect(kept).to.have.lengthOf(1_000);
+      expect([kept.includes("roo:alice:0"), kept.at(-1)]).to.deep.equal([false, "roo:alice:1"]);
+    });
+  });
+
+  it("forgets beyond 10,000 records the one that was seen longest ago", () => {
+    const knows = (index: number) => ledger.get(`roo:alice:${index}`) !== undefined;
+    for (let index = 0; index < 10_000; index++) ledger.saw(`roo:alice:${index}`, at(1), undefined);
+    expect([knows(0), knows(9_999)]).to.deep.equal([true, true]);
+    ledger.saw("roo:alice:10000", at(1), undefined);
+    expect([knows(0), knows(1), knows(10_000)]).to.deep.equal([false, true, true]);
+  });
+
+  for (const page of [null, 5, "text", [], {}, { store: 5 }, { store: "" }, { store: "-a" }, { store: "a-" }])
+    it(`begins anew with a memento that holds ${JSON.stringify(page)}`, () => {
+      const { store, latest } = read(page);
+      expect({ store, latest }).to.deep.equal({ store: "fresh", latest: undefined });
+    });
+
+  it("begins anew with a memento that throws", () => {
+    const throwing: Memento = {
+      get: () => {
+        throw new Error("broken");
+      },
+      update: () => Promise.resolve(),
+    };
+    expect(new Ledger(throwing, () => "fresh").store).to.equal("fresh");
+  });
+
+  it("of a spoilt memento takes what is whole", () => {
+    const whole: [string, LedgerEntry][] = [
+      ["secret", { version: at(1) }],
+      ["plain", { version: at(1), digest: "digest" }],
+      ["first", { version: "", firstSave: at(1) }],
+      ["cleared", { version: at(1), cleared: { version: at(2), text: null } }],
+    ];
+    const spoilt = [
+      null,
+      "as",
+      [5, { version: at(1) }],
+      ["no entry"],
+      ["null", null],
+      ["no version", { digest: "digest" }],
+      ["digest", { version: at(1), digest: 5 }],
+      ["first save", { version: at(1), firstSave: "yesterday" }],
+      ["null for cleared", { version: at(1), cleared: null }],
+      ["cleared some time", { version: at(1), cleared: { version: "yesterday", text: null } }],
+    ];
+    const ledger = read({
+      store: "kept1",
+      latest: at(3),
+      records: [...whole, ...spoilt],
+      owners: [["notes", KEY], ["no owner"], ["odd", 5], "ab", null],
+    });
+    expect([ledger.store, ledger.latest]).to.deep.equal(["kept1", at(3)]);
+    expect(ledger.keysOf(() => true).map((key) => [key, ledger.get(key)])).to.deep.equal(whole);
+    expect([ledger.ownerOf("notes"), ledger.ownerOf("no owner"), ledger.ownerOf("odd")]).to.deep.equal([
+      KEY,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it("of a spoilt memento takes the name of the store, although all else is gone", () => {
+    const ledger = read({ store: "kept1", latest: 5, records: {}, owners: "none" });
+    expect([ledger.store, ledger.latest, ledger.keysOf(() => true)]).to.deep.equal(["kept1", "", []]);
+  });
+});
