@@ -8,16 +8,15 @@ const findingCjs = `data:text/javascript,${encodeURIComponent(findCjs)}`;
 await import(findingCjs); // here, where the plugins are loaded too
 
 /** The quick ones first: a mutant is given up at the first test that fails. */
+const small =
+  "circuit-breaker clock codec encryption errors key-ring keys ledger mirror-events records snapshot version";
 const spec = [
-  ...["circuit-breaker", "clock", "codec", "encryption", "key-ring", "keys", "ledger", "mirror-events", "records"],
-  ...["snapshot", "version", "write-buffer"],
-].map((name) => `build/test/sync/${name}.test.js`);
-spec.push(
+  ...`${small} write-buffer`.split(" ").map((name) => `build/test/sync/${name}.test.js`),
   "build/test/aspect/*.test.js",
   "build/test/settings/*.test.js",
   "build/test/container/*.test.js",
   "build/test/sync/*.test.js",
-);
+];
 
 /** @type {import("@stryker-mutator/api/core").PartialStrykerOptions} */
 export default {

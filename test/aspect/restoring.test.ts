@@ -2,6 +2,7 @@ import { expect } from "chai";
 import sinon from "sinon";
 import { type MirrorEvents, TOKENS } from "redis-mirrored";
 import { FakeRedis } from "../support/containers.js";
+import { untilSoon } from "../support/turns.js";
 import { DIALECTS } from "./dialects.js";
 
 const KEY = "roo:alice:customInstructions";
@@ -143,7 +144,7 @@ for (const [dialect, { Host }] of DIALECTS) {
       const host = new Host();
       const loaded = host.load();
       // Far enough for the loader to have asked, and Redis not to have answered.
-      while (redis.gateway.reads === 0) await Promise.resolve();
+      await untilSoon(() => redis.gateway.reads > 0);
       const saved = host.save("saved meanwhile");
       expect(await loaded).to.equal(undefined);
       await saved;
@@ -153,7 +154,7 @@ for (const [dialect, { Host }] of DIALECTS) {
     it("adopts nothing for a user who has left while Redis was asked", async () => {
       const host = new Host();
       const loaded = host.load();
-      while (redis.gateway.reads === 0) await Promise.resolve();
+      await untilSoon(() => redis.gateway.reads > 0);
       redis.container.get(TOKENS.Identity).set("bob");
       expect(await loaded).to.equal(undefined);
       expect(host.local.size).to.equal(0);

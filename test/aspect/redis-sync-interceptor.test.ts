@@ -1,0 +1,385 @@
+import { setImmediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect } from "chai";
+import sinon from "sinon";
+import {
+  type MirrorEvents,
+  type MirrorJoinPoint,
+  type Mutation,
+  RedisMirrored,
+  RedisRestored,
+  type RestoredOptions,
+  type RestoreJoinPoint,
+  type SyncInterceptor,
+  TOKENS,
+} from "redis-mirrored";
+import { systemClock } from "#dist/sync/clock.js";
+import { FakeRedis } from "../support/containers.js";
+import { decorate } from "../support/decorate.js";
+import { untilSoon } from "../support/turns.js";
+
+const RECORD = "customInstructions";
+const HISTORY = "taskHistory";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+/** Saves what it is told to, and within that calls another such method. */
+const saveAround = decorate(
+  RedisMirrored((mutation: Mutation | undefined) => mutation),
+  function save(_mutation: Mutation | undefined, ...inner: (Mutation | undefined)[]): void {
+    if (inner.length > 0) saveAround(inner[0], ...inner.slice(1));
+  },
+);
+
+describe("the interceptor of the mirror", () => {
+  let redis: FakeRedis;
+  let user: string | undefined;
+  let dropped: MirrorEvents["dropped"][0][];
+  let unreadable: MirrorEvents["unreadable"][0][];
+  beforeEach(() => begin());
+  afterEach(() => redis[Symbol.dispose]());
+
+  function begin(options?: ConstructorParameters<typeof FakeRedis>[0]): void {
+    user = "alice";
+    redis = new FakeRedis(options);
+    dropped = [];
+    unreadable = [];
+    redis.service.on("dropped", (drop) => void dropped.push(drop));
+    redis.service.on("unreadable", (value) => void unreadable.push(value));
+  }
+
+  const saves = () => redis.service.status.saves;
+  const interceptor = (): SyncInterceptor => redis.container.get(TOKENS.SyncInterceptor);
+  const mirrored = (record: string, value: unknown, ofUser = "alice") =>
+    redis.gateway.store.set(`roo:${ofUser}:${record}`, JSON.stringify(value));
+  const restoring = (options: Partial<RestoredOptions>, load: (this: any, ...args: any[]) => unknown) =>
+    decorate(RedisRestored(RECORD, { adopt: () => {}, ...options }), load);
+
+  describe("of a save within a save", () => {
+    const value = { text: "value" };
+    const outer: Mutation = { record: RECORD, value };
+
+    it("takes what both save once", () => {
+      saveAround(outer, outer);
+      expect(saves()).to.equal(1);
+    });
+
+    for (const [title, inner] of [
+      ["another value", { ...outer, value: { text: "value" } }],
+      ["another record", { ...outer, record: HISTORY, value: [] }],
+      ["another user's record", { ...outer, userId: "bob" }],
+      ["nothing", undefined],
+    ] as const) {
+      it(`takes what the outer one saves although the inner one saves ${title}`, async () => {
+        saveAround(outer, inner);
+        expect(saves()).to.equal(inner === undefined ? 1 : 2);
+        expect(await redis.stored(RECORD)).to.deep.equal(value);
+      });
+    }
+
+    it("takes the same value for another record", () => {
+      const list = [{ id: "a", ts: 1 }];
+      saveAround({ record: RECORD, value: list }, { record: HISTORY, value: list });
+      expect(saves()).to.equal(2);
+    });
+
+    it("knows what a save further within has saved, after others", () => {
+      saveAround(outer, { record: HISTORY, value: [] }, outer);
+      expect(saves()).to.equal(2);
+    });
+
+    it("takes it again when it is saved again", () => {
+      saveAround(undefined, outer, outer);
+      saveAround(outer, outer);
+      expect(saves()).to.equal(2);
+    });
+
+    it("keeps nothing of what was saved", async () => {
+      const saved = (() => {
+        const object = { text: "garbage" };
+        const mutation: Mutation = { record: "not in the catalogue", value: object };
+        saveAround(undefined, mutation, mutation);
+        saveAround(mutation, mutation);
+        return new WeakRef(object);
+      })();
+      await setImmediate();
+      collectGarbage();
+      expect(saved.deref()).to.equal(undefined);
+    });
+  });
+
+  describe("of a save that is none", () => {
+    it("says nothing where the selector says that there is nothing to mirror", () => {
+      saveAround(undefined);
+      expect([saves(), dropped]).to.deep.equal([0, []]);
+    });
+
+    it("counts nothing where the result is of nobody or of a record that is not mirrored", () => {
+      const byResult = (record: string, userId?: () => undefined) =>
+        decorate(RedisMirrored(record, { result: () => "value", ...(userId && { userId }) }), () => "done")();
+      byResult("openAiApiKey");
+      byResult(RECORD, () => undefined);
+      expect([saves(), dropped]).to.deep.equal([0, []]);
+      byResult(RECORD);
+      expect(saves()).to.equal(1);
+    });
+
+    it("names the method whose selector threw", () => {
+      const failing = decorate(
+        RedisMirrored(() => {
+          throw new Error("sk-canary");
+        }),
+        function saveSettings() {},
+      );
+      failing();
+      expect(dropped).to.deep.equal([
+        {
+          userId: undefined,
+          record: "saveSettings",
+          reason: "selector",
+          detail: "a selector of `saveSettings` threw",
+        },
+      ]);
+    });
+
+    it("does not throw, whatever the call says that it writes", () => {
+      redis.gateway.alwaysSilent();
+      void restoring({}, async () => undefined)();
+      for (const mutation of [undefined, { record: "openAiApiKey", value: 1 }, { record: RECORD, value: undefined }]) {
+        const call: Partial<MirrorJoinPoint> = {
+          kind: "mirror",
+          method: "save",
+          isFromResult: false,
+          proceed: () => "done",
+          mutation: () => mutation,
+          onSucceeded: () => {},
+        };
+        expect(interceptor().around(call as MirrorJoinPoint)).to.equal("done");
+      }
+    });
+
+    it("asks once for each save who is signed in", () => {
+      const userId = sinon.stub().returns("alice");
+      redis[Symbol.dispose]();
+      begin({ userId });
+      saveAround({ record: RECORD, value: 1 });
+      saveAround({ record: RECORD, value: 2 });
+      expect(userId.callCount).to.equal(2);
+    });
+  });
+
+  describe("of a restore", () => {
+    it("says nothing where the mirror has nothing either, and the loader answers as it would", async () => {
+      expect(await restoring({}, async () => undefined)()).to.equal(undefined);
+      expect(unreadable).to.deep.equal([]);
+    });
+
+    it("answers by itself with what the loader found, and with what was adopted in its stead", async () => {
+      const around = (local: unknown) => {
+        const call: Partial<RestoreJoinPoint> = {
+          kind: "restore",
+          target: {},
+          args: [],
+          proceed: () => Promise.resolve(local),
+          advice: {
+            records: [RECORD],
+            form: "loader",
+            isEmpty: (value) => value === undefined,
+            read: () => undefined,
+            adopt: () => {},
+            userId: undefined,
+          },
+        };
+        return interceptor().around(call as RestoreJoinPoint);
+      };
+      expect(await around("local")).to.equal("local");
+      expect(await around(undefined)).to.equal(undefined);
+      mirrored(RECORD, "mirrored");
+      expect(await around(undefined)).to.equal("mirrored");
+    });
+
+    it("is of the user that the decorator names, whoever is signed in", async () => {
+      mirrored(RECORD, "of alice");
+      mirrored(RECORD, "of bob", "bob");
+      const userId = (self: { owner: string }, suffix: string) => self.owner + suffix;
+      const load = restoring({ userId }, async () => undefined);
+      expect(await Reflect.apply(load, { owner: "bo" }, ["b"])).to.equal("of bob");
+    });
+
+    it("of one record may read it beside the method, whose answer is then its own", async () => {
+      mirrored(RECORD, "mirrored");
+      const self = { local: undefined as unknown };
+      const initialize = restoring(
+        {
+          read: (host: typeof self, suffix: string) => host.local && `${String(host.local)}${suffix}`,
+          adopt: (host: typeof self, value) => (host.local = value),
+        },
+        async () => "initialized",
+      );
+      expect(await Reflect.apply(initialize, self, ["!"])).to.equal("initialized");
+      expect(self.local).to.equal("mirrored");
+    });
+
+    it("of several records leaves the answer to the method also where the first was adopted", async () => {
+      mirrored(RECORD, "mirrored");
+      const local = new Map<string, unknown>();
+      const options = {
+        read: (_self: unknown, record: string) => local.get(record),
+        adopt: (_self: unknown, record: string, value: unknown) => local.set(record, value),
+      };
+      const initialize = decorate(RedisRestored([RECORD, HISTORY], options), async () => "initialized");
+      expect(await initialize()).to.equal("initialized");
+      expect([...local]).to.deep.equal([[RECORD, "mirrored"]]);
+    });
+
+    it("is not overtaken by a save of another record", async () => {
+      mirrored(RECORD, "mirrored");
+      const loaded = restoring({}, async () => undefined)();
+      await untilSoon(() => redis.gateway.reads > 0);
+      saveAround({ record: HISTORY, value: [] });
+      expect(await loaded).to.equal("mirrored");
+    });
+
+    it("lets the process live for as long as the host adopts", async () => {
+      const unref = sinon.spy();
+      const setTimeout = sinon.stub(systemClock, "setTimeout").returns({ unref });
+      try {
+        mirrored(RECORD, "mirrored");
+        let unrefsBefore = -1;
+        const adopt = () => void (unrefsBefore = unref.callCount);
+        await restoring({ adopt }, async () => undefined)();
+        const ofAdopting = setTimeout.args.findIndex(([, delayMs]) => delayMs === 2_000);
+        expect([ofAdopting >= 0, unref.callCount]).to.deep.equal([true, unrefsBefore]);
+      } finally {
+        setTimeout.restore();
+      }
+    });
+  });
+
+  describe("of a restore that finds nobody signed in", () => {
+    /** Where each restored value went. */
+    let adopted: [self: unknown, value: unknown][];
+    beforeEach(() => {
+      adopted = [];
+      redis[Symbol.dispose]();
+      begin({ userId: () => user });
+      user = undefined;
+      mirrored(RECORD, "mirrored");
+    });
+
+    const adopt = (self: unknown, value: unknown) => void adopted.push([self, value]);
+
+    async function signIn(): Promise<void> {
+      user = "alice";
+      saveAround(undefined);
+      // A read is a few turns, and nothing tells that there is none.
+      for (let turn = 0; turn < 10; turn++) await setImmediate();
+    }
+
+    it("makes up for it at the sign-in, however many calls there were before", async () => {
+      const self = {};
+      await Reflect.apply(
+        restoring({ adopt }, async () => undefined),
+        self,
+        [],
+      );
+      for (let call = 0; call < 3; call++) saveAround(undefined);
+      await setImmediate();
+      await signIn();
+      expect(adopted).to.deep.equal([[self, "mirrored"]]);
+    });
+
+    it("makes up for each object and each of its methods once", async () => {
+      const [one, other] = [{ name: "one" }, { name: "other" }];
+      const [load, reload] = [restoring({ adopt }, async () => undefined), restoring({ adopt }, async () => undefined)];
+      for (const self of [one, other, one, other])
+        for (const method of [load, reload]) await Reflect.apply(method, self, []);
+      await signIn();
+      const names = adopted.map(([self]) => (self as { name: string }).name);
+      expect(names.sort()).to.deep.equal(["one", "one", "other", "other"]);
+      await signIn();
+      expect(adopted).to.have.lengthOf(4);
+    });
+
+    it("makes up for a static method, too", async () => {
+      class Host {}
+      await Reflect.apply(
+        restoring({ adopt }, async () => undefined),
+        Host,
+        [],
+      );
+      await signIn();
+      expect(adopted).to.deep.equal([[Host, "mirrored"]]);
+    });
+
+    for (const self of [undefined, null, 5, "text"]) {
+      it(`leaves alone a method that is called on ${JSON.stringify(self)}`, async () => {
+        const call: Partial<RestoreJoinPoint> = {
+          kind: "restore",
+          target: self,
+          args: [],
+          proceed: () => Promise.resolve("local"),
+          advice: {
+            records: [RECORD],
+            form: "loader",
+            isEmpty: () => true,
+            read: () => undefined,
+            adopt: () => {},
+            userId: undefined,
+          },
+        };
+        expect(await interceptor().around(call as RestoreJoinPoint)).to.equal("local");
+      });
+    }
+
+    it("asks Redis for nothing where the decorator still names nobody", async () => {
+      await Reflect.apply(
+        restoring({ adopt, userId: () => undefined }, async () => undefined),
+        {},
+        [],
+      );
+      await signIn();
+      expect([redis.gateway.reads, adopted]).to.deep.equal([0, []]);
+    });
+
+    it("does not keep the object alive, nor run its method without it", async () => {
+      const selves: unknown[] = [];
+      const load = restoring({ adopt }, async function (this: unknown) {
+        selves.push(typeof this);
+        return undefined;
+      });
+      const [target, argument] = await (async () => {
+        const [self, arg] = [{}, {}];
+        await Reflect.apply(load, self, [arg]);
+        return [new WeakRef(self), new WeakRef(arg)];
+      })();
+      await setImmediate();
+      collectGarbage();
+      expect(target.deref()).to.equal(undefined);
+      // What is known of it goes with the next one that waits.
+      const living = {};
+      await Reflect.apply(load, living, []);
+      await setImmediate();
+      collectGarbage();
+      expect(argument.deref()).to.equal(undefined);
+      await signIn();
+      expect(adopted).to.deep.equal([[living, "mirrored"]]);
+      expect(selves).to.deep.equal(["object", "object", "object"]);
+    });
+
+    it("does not run its method without it at the sign-in either", async () => {
+      const selves: unknown[] = [];
+      const load = restoring({ adopt }, async function (this: unknown) {
+        selves.push(typeof this);
+        return undefined;
+      });
+      await (async () => void (await Reflect.apply(load, {}, [])))();
+      await setImmediate();
+      collectGarbage();
+      await signIn();
+      expect(selves).to.deep.equal(["object"]);
+    });
+  });
+});
