@@ -104,9 +104,10 @@ describe("an encrypted value", () => {
     });
   });
 
-  for (const [title, header] of [
-    ["another algorithm", { alg: "A256KW", enc: "A256GCM" }],
-    ["another encryption", { alg: "dir", enc: "A128CBC-HS256" }],
+  for (const [title, header, message] of [
+    // It has a member more, the encrypted key.
+    ["another algorithm", { alg: "A256KW", enc: "A256GCM" }, "It is not a JWE."],
+    ["another encryption", { alg: "dir", enc: "A128CBC-HS256" }, "It is encrypted in another way."],
   ] as const) {
     it(`does not open where it was made with the same key by ${title}`, async () => {
       const { FlattenedEncrypt } = await import("jose");
@@ -115,10 +116,7 @@ describe("an encrypted value", () => {
         .setProtectedHeader({ ...header, kid: id })
         .setAdditionalAuthenticatedData(Buffer.from(REDIS_KEY))
         .encrypt(bytes);
-      expect(await failureOf(decrypt(JSON.stringify(jwe), REDIS_KEY, ring))).to.have.property(
-        "message",
-        "It does not decrypt.",
-      );
+      expect(await failureOf(decrypt(JSON.stringify(jwe), REDIS_KEY, ring))).to.have.property("message", message);
     });
   }
 
@@ -130,22 +128,19 @@ describe("an encrypted value", () => {
     } as unknown as KeyRing;
     const { protected: _header, ...jwe } = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring)) as Record<string, string>;
     const named = (header: object) => Buffer.from(JSON.stringify(header)).toString("base64url");
-    for (const unnamed of [
-      { ...jwe, header: { alg: "dir", enc: "A256GCM", kid: (await ring.encryptionKey()).id } },
-      { ...jwe, protected: named({ alg: "dir", enc: "A256GCM" }) },
-      { ...jwe, protected: named({ alg: "dir", enc: "A256GCM", kid: 5 }) },
-    ])
-      expect(await failureOf(decrypt(JSON.stringify(unnamed), REDIS_KEY, asking))).to.have.property(
-        "message",
-        "It was encrypted with a key that this machine does not have.",
-      );
+    for (const [unnamed, message] of [
+      [{ ...jwe, header: { alg: "dir", enc: "A256GCM", kid: (await ring.encryptionKey()).id } }, "It is not a JWE."],
+      [{ ...jwe, protected: named({ alg: "dir", enc: "A256GCM" }) }, "It is encrypted in another way."],
+      [{ ...jwe, protected: named({ alg: "dir", enc: "A256GCM", kid: 5 }) }, "It is encrypted in another way."],
+    ] as const)
+      expect(await failureOf(decrypt(JSON.stringify(unnamed), REDIS_KEY, asking))).to.have.property("message", message);
     expect(asked).to.deep.equal([]);
   });
 
   it("says why it does not open: it is none, or was changed", async () => {
     const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring)) as Record<string, string>;
     const changed = await failureOf(decrypt(JSON.stringify({ ...jwe, tag: "A".repeat(22) }), REDIS_KEY, ring));
-    expect([changed.message, changed.cause instanceof Error]).to.deep.equal(["It does not decrypt.", true]);
+    expect(changed.message).to.equal("It does not decrypt.");
     for (const none of [CANARY, ""]) {
       const { message, cause } = await failureOf(decrypt(none, REDIS_KEY, ring));
       expect([message, cause]).to.deep.equal(["It is not a JWE.", undefined]);

@@ -1,6 +1,8 @@
 import { expect } from "chai";
 import { digestOf, Ledger, type LedgerEntry } from "#dist/sync/ledger.js";
 import { type Memento, MemoryMemento } from "#dist/sync/memento.js";
+import type { Version } from "#dist/sync/version.js";
+import { StoppedClock } from "../support/stopped-clock.js";
 
 const MEMENTO_KEY = "redisMirrored.versions";
 const KEY = "roo:alice:notes";
@@ -14,21 +16,38 @@ function mementoWith(page: unknown): Memento {
   return memento;
 }
 
-const read = (page: unknown) => new Ledger(mementoWith(page), () => "fresh");
+const read = (page: unknown) => new Ledger(mementoWith(page), new StoppedClock(), () => "fresh");
+
+async function written(ledger: Ledger, latest: Version): Promise<void> {
+  ledger.saveNow(() => latest);
+  await new Promise(setImmediate);
+}
 
 describe("the ledger", () => {
   let memento: MemoryMemento;
+  let clock: StoppedClock;
   let ledger: Ledger;
   beforeEach(() => {
     memento = new MemoryMemento();
-    ledger = new Ledger(memento, () => "store1");
+    clock = new StoppedClock();
+    ledger = new Ledger(memento, clock, () => "store1");
   });
 
-  const restarted = () => new Ledger(memento, () => "store2");
+  const restarted = () => new Ledger(memento, clock, () => "store2");
 
-  it("knows a new store by a name that is made for it, and nothing else of it", () => {
+  /** Whether it has something to write down, which it has by two seconds later. @param latest As it was written down last. */
+  async function hasNews(latest?: Version): Promise<boolean> {
+    ledger.saveSoon(() => latest!);
+    const delaysMs = clock.delaysMs;
+    clock.expire();
+    await new Promise(setImmediate);
+    if (delaysMs.length > 0) expect(delaysMs).to.deep.equal([2_000]);
+    return delaysMs.length > 0;
+  }
+
+  it("knows a new store by a name that is made for it, and nothing else of it", async () => {
     expect(ledger.store).to.equal("store1");
-    expect([ledger.latest, ledger.get(KEY), ledger.ownerOf("notes"), ledger.isChanged]).to.deep.equal([
+    expect([ledger.latest, ledger.get(KEY), ledger.ownerOf("notes"), await hasNews()]).to.deep.equal([
       undefined,
       undefined,
       undefined,
@@ -39,11 +58,10 @@ describe("the ledger", () => {
   it("has after a restart what was written down before", async () => {
     ledger.saw(KEY, at(1), "text");
     ledger.own("notes", KEY);
-    await ledger.save(at(9));
+    await written(ledger, at(9));
     const next = restarted();
     expect([next.store, next.latest, next.ownerOf("notes")]).to.deep.equal(["store1", at(9), KEY]);
     expect(next.get(KEY)).to.deep.equal({ version: at(1), digest: digestOf("text") });
-    expect(next.isChanged).to.equal(false);
   });
 
   it("holds of a value a short digest, the same in every version of this package", () => {
@@ -86,11 +104,13 @@ describe("the ledger", () => {
     ledger.saw(KEY, at(2), "later");
     ledger.restore(KEY, before);
     expect(ledger.get(KEY)).to.deep.equal(before);
-    await ledger.save(at(2));
+    await written(ledger, at(2));
     ledger.restore(KEY, undefined);
-    expect([ledger.get(KEY), ledger.isChanged]).to.deep.equal([undefined, true]);
     ledger.restore(KEY, undefined);
-    expect(ledger.isChanged).to.equal(true);
+    expect([ledger.get(KEY), await hasNews(at(2))]).to.deep.equal([undefined, true]);
+    expect(restarted().get(KEY)).to.equal(undefined);
+    ledger.restore(KEY, undefined);
+    expect(await hasNews(at(2))).to.equal(false);
   });
 
   it("tells which records of a user it has seen", () => {
@@ -101,38 +121,72 @@ describe("the ledger", () => {
 
   it("tells whose the local copy of a record is, and whether that is news", async () => {
     expect(ledger.own("notes", KEY)).to.equal(true);
-    expect([ledger.ownerOf("notes"), ledger.isChanged]).to.deep.equal([KEY, true]);
-    await ledger.save(at(1));
-    expect([ledger.own("notes", KEY), ledger.isChanged]).to.deep.equal([false, false]);
+    expect([ledger.ownerOf("notes"), await hasNews()]).to.deep.equal([KEY, true]);
+    expect([ledger.own("notes", KEY), await hasNews()]).to.deep.equal([false, false]);
     expect([ledger.own("notes", OTHER_KEY), ledger.ownerOf("notes")]).to.deep.equal([true, OTHER_KEY]);
   });
 
   describe("is written down", () => {
     it("when something has changed, and has then nothing more to write", async () => {
       ledger.saw(KEY, at(1), undefined);
-      expect(ledger.isChanged).to.equal(true);
-      await ledger.save(at(1));
-      expect(ledger.isChanged).to.equal(false);
+      expect([await hasNews(), await hasNews()]).to.deep.equal([true, false]);
+    });
+
+    it("also when only the clock of its versions has gone on", async () => {
+      expect([await hasNews(at(1)), await hasNews(at(1)), await hasNews(at(2))]).to.deep.equal([true, false, true]);
+      expect(restarted().latest).to.equal(at(2));
+    });
+
+    it("once for all that happens in one turn of the event loop, with the latest of it", async () => {
+      let writings = 0;
+      const counting = { get: () => undefined, update: async () => void writings++ };
+      const busy = new Ledger(counting, clock, () => "a");
+      for (let index = 0; index < 100; index++) {
+        busy.saw(`roo:alice:${index}`, at(1), undefined);
+        busy.saveNow(() => at(1));
+      }
+      await Promise.resolve();
+      expect(writings).to.equal(1);
+      busy.saveNow(() => at(2));
+      await Promise.resolve();
+      expect(writings).to.equal(2);
+    });
+
+    it("for the last time when it is closed, and holds no timer then", async () => {
+      ledger.saw(KEY, at(1), undefined);
+      ledger.saveSoon(() => at(1));
+      ledger.close(at(1));
+      expect(restarted().get(KEY)).to.deep.equal({ version: at(1) });
+      ledger.saw(KEY, at(2), undefined);
+      ledger.saveSoon(() => at(2));
+      expect(clock.delaysMs).to.deep.equal([]);
     });
 
     it("without what is learnt in the meantime, which waits for the next time", async () => {
-      const saved = ledger.save(at(1));
+      ledger.saveNow(() => at(1));
+      await Promise.resolve();
       ledger.saw(KEY, at(2), undefined);
-      await saved;
-      expect([ledger.isChanged, restarted().get(KEY)]).to.deep.equal([true, undefined]);
+      expect(restarted().get(KEY)).to.equal(undefined);
+      expect(await hasNews(at(1))).to.equal(true);
+      expect(restarted().get(KEY)).to.deep.equal({ version: at(2) });
     });
 
     it("again after a memento that failed, which hurts nobody", async () => {
-      const failing = new Ledger({ get: () => undefined, update: () => Promise.reject(new Error("full")) }, () => "a");
-      failing.saw(KEY, at(1), undefined);
-      await failing.save(at(1));
-      expect(failing.isChanged).to.equal(true);
+      let isFull = true;
+      const update = (key: string, value: unknown) =>
+        isFull ? Promise.reject(new Error("full")) : memento.update(key, value);
+      ledger = new Ledger({ get: () => undefined, update }, clock, () => "a");
+      ledger.saw(KEY, at(1), undefined);
+      await written(ledger, at(1));
+      isFull = false;
+      expect([await hasNews(at(1)), await hasNews(at(1))]).to.deep.equal([true, false]);
+      expect(restarted().get(KEY)).to.deep.equal({ version: at(1) });
     });
 
     it("as far as the 1,000 records that were seen last", async () => {
       for (let index = 0; index <= 1_000; index++) ledger.saw(`roo:alice:${index}`, at(1), undefined);
       ledger.saw("roo:alice:1", at(2), undefined);
-      await ledger.save(at(1));
+      await written(ledger, at(1));
       const kept = restarted().keysOf(() => true);
       expect(kept).to.have.lengthOf(1_000);
       expect([kept.includes("roo:alice:0"), kept.at(-1)]).to.deep.equal([false, "roo:alice:1"]);
@@ -160,7 +214,7 @@ describe("the ledger", () => {
       },
       update: () => Promise.resolve(),
     };
-    expect(new Ledger(throwing, () => "fresh").store).to.equal("fresh");
+    expect(new Ledger(throwing, clock, () => "fresh").store).to.equal("fresh");
   });
 
   it("of a spoilt memento takes what is whole", () => {
@@ -181,6 +235,7 @@ describe("the ledger", () => {
       ["first save", { version: at(1), firstSave: "yesterday" }],
       ["null for cleared", { version: at(1), cleared: null }],
       ["cleared some time", { version: at(1), cleared: { version: "yesterday", text: null } }],
+      ["cleared to something else", { version: at(1), cleared: { version: at(2), text: 42 } }],
     ];
     const ledger = read({
       store: "kept1",
