@@ -1,7 +1,15 @@
 import { isDeepStrictEqual } from "node:util";
 import { setTimeout as pause } from "node:timers/promises";
-import { Catalogue, Codec, FixedKeyRing, type KeySpace, parseKeys, type Settings } from "../../index.js";
-import { systemClock } from "../../sync/clock.js";
+import {
+  Catalogue,
+  Codec,
+  ConnectionLostError,
+  FixedKeyRing,
+  type KeySpace,
+  parseKeys,
+  type Settings,
+} from "../../index.js";
+import { systemClock, withDeadline } from "../../sync/clock.js";
 import { type Client, openConnection } from "../../sync/connection.js";
 import { bookkeepingKey } from "../../sync/keys.js";
 import { keySpaceOf } from "../../settings/settings.js";
@@ -107,9 +115,11 @@ export function mirroredPart(catalogue: Catalogue, record: keyof LocalState, loc
 }
 
 async function connect({ address }: Settings): Promise<Client> {
-  const options = { address, deadlineMs: CONNECT_DEADLINE_MS, clock: systemClock, onLost: () => {} };
-  const client = await openConnection(async () => address, options).promise;
-  // Somebody watches, and waits for its answers.
+  const waiting = { deadlineMs: CONNECT_DEADLINE_MS, clock: systemClock };
+  const opening = openConnection(async () => address, { address, ...waiting, onLost: () => {} });
+  // Somebody watches, and waits for this and for the answers: unlike the mirror, it holds the process.
+  const onExpired = () => new ConnectionLostError("Redis does not answer.");
+  const client = await withDeadline(opening.promise, { ...waiting, onExpired, isHoldingProcess: true });
   client.ref();
   return client;
 }
