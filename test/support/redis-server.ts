@@ -1,11 +1,15 @@
 import { createClient } from "@redis/client";
 import { freePort } from "#dist/cli/redis-server.js";
 import { ServerProcess } from "./server-process.js";
+import { TemporaryFolder } from "./temporary-folder.js";
 
 /** As quiet as the mirror's own, so that command counts stay readable. */
 type Client = ReturnType<typeof connectTo>;
 
-/** For one with replicas: copies go from memory to memory at once. What finds a file when it restarts is not empty. */
+/** Where servers write, if at all: a copy for a replica that cannot take it from memory, say. */
+const FOLDER = new TemporaryFolder();
+
+/** For one with replicas: copies go from memory to memory, at once. */
 export const DISKLESS_REPLICATION: readonly string[] =
   "--repl-diskless-sync yes --repl-diskless-sync-delay 0 --repl-diskless-load swapdb".split(" ");
 
@@ -14,10 +18,11 @@ export class RedisServer {
   readonly port: number;
   readonly #process = new ServerProcess();
   #client: Client | undefined;
-  readonly #commandLine: readonly string[];
+  readonly #commandLine: (dumpFile: string) => readonly string[];
   readonly #readyText: string;
+  #starts = 0;
 
-  private constructor(port: number, commandLine: readonly string[], readyText: string) {
+  private constructor(port: number, commandLine: (dumpFile: string) => readonly string[], readyText: string) {
     this.port = port;
     this.#commandLine = commandLine;
     this.#readyText = readyText;
@@ -38,18 +43,25 @@ export class RedisServer {
   /** One that `restart` will start on a given port. */
   static at(port: number, ...args: string[]): RedisServer {
     const address = ["--port", String(port), "--bind", "127.0.0.1"];
-    const options = [...address, "--save", "", "--appendonly", "no", "--daemonize", "no", ...args];
-    return new RedisServer(port, options, "Ready to accept connections");
+    const options = [...address, "--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", FOLDER.path];
+    const commandLine = (dumpFile: string) => [...options, "--dbfilename", dumpFile, ...args];
+    return new RedisServer(port, commandLine, "Ready to accept connections");
   }
 
   /** A sentinel that `restart` will start on the port that its file names. */
   static sentinelAt(port: number, configFile: string): RedisServer {
-    return new RedisServer(port, [configFile, "--sentinel"], "+monitor");
+    return new RedisServer(port, () => [configFile, "--sentinel"], "+monitor");
   }
 
   /** Starts it, empty, on the same port as before. */
   async restart(): Promise<void> {
-    await this.#process.start(this.#commandLine, this.#readyText);
+    this.#starts++;
+    await this.#process.start(this.#commandLine(this.dumpFile), this.#readyText);
+  }
+
+  /** Of this start alone: one that finds a file when it starts would not be empty. */
+  get dumpFile(): string {
+    return `${this.port}-${this.#starts}.rdb`;
   }
 
   /** Neither dead nor frozen. */

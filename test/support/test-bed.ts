@@ -59,7 +59,7 @@ export class TestBed {
 
   /** A folder in its place is in the way of the file. */
   get #dumpPath(): string {
-    return join(this.#directory, "dump.rdb");
+    return join(this.#directory, this.server.dumpFile);
   }
 
   async #saveToDisk(ending: "ok" | "err"): Promise<void> {
