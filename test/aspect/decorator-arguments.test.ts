@@ -58,14 +58,23 @@ describe("what is no method", () => {
   ] as const) {
     for (const [what, args] of [
       ["field", [{}, "field", undefined]],
+      ["field", [{}, null, undefined]],
       ["accessor", [{}, "accessor", { get: read }]],
       ["field", [undefined, { kind: "field", name: "field" }]],
       ["getter", [read, { kind: "getter", name: "getter" }]],
     ] as const) {
       const dialect = args.length === 3 ? "legacy" : "standard";
-      it(`is refused by @${name} at decoration, ${dialect} decorators: a ${what}`, () => {
-        const message = new RegExp(`^Expected \`@${name}\` to decorate a method, got an? ${what}$`);
-        expect(() => applied(decorator)(...args)).to.throw(TypeError, message);
+      it(`is refused by @${name} at decoration, ${dialect} decorators: a ${what} by the name of ${JSON.stringify(args[1])}`, () => {
+        let refusal: unknown;
+        try {
+          applied(decorator)(...args);
+        } catch (error) {
+          refusal = error;
+        }
+        expect(refusal).to.be.instanceOf(TypeError);
+        expect(String(refusal)).to.match(
+          new RegExp(`^TypeError: Expected \`@${name}\` to decorate a method, got an? ${what}$`),
+        );
       });
     }
   }

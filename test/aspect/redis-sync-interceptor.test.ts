@@ -144,9 +144,10 @@ describe("the interceptor of the mirror", () => {
       ]);
     });
 
-    it("does not throw, whatever the call says that it writes", () => {
+    it("does not throw, whatever the call says that it writes, also while a restore waits", async () => {
       redis.gateway.alwaysSilent();
       void restoring({}, async () => undefined)();
+      await untilSoon(() => redis.gateway.connectAttempts > 0);
       for (const mutation of [undefined, { record: "openAiApiKey", value: 1 }, { record: RECORD, value: undefined }]) {
         const call: Partial<MirrorJoinPoint> = {
           kind: "mirror",
@@ -220,6 +221,18 @@ describe("the interceptor of the mirror", () => {
       );
       expect(await Reflect.apply(initialize, self, ["!"])).to.equal("initialized");
       expect(self.local).to.equal("mirrored");
+
+      Object.assign(self, { local: "changed here" });
+      expect(await Reflect.apply(initialize, self, ["!"])).to.equal("initialized");
+      expect([self.local, redis.gateway.reads]).to.deep.equal(["changed here", 1]);
+    });
+
+    it("leaves empty what was emptied here, although the mirror has not heard of it", async () => {
+      mirrored(RECORD, "mirrored");
+      sinon.stub(redis.service, "isCleared").returns(true);
+      const adopt = sinon.spy();
+      expect(await restoring({ adopt }, async () => undefined)()).to.equal(undefined);
+      expect([redis.gateway.reads, adopt.callCount]).to.deep.equal([1, 0]);
     });
 
     it("of several records leaves the answer to the method also where the first was adopted", async () => {

@@ -106,6 +106,7 @@ describe("the ledger", () => {
     expect(ledger.get(KEY)).to.deep.equal(before);
     await written(ledger, at(2));
     ledger.restore(KEY, undefined);
+    expect(ledger.keysOf(() => true)).to.deep.equal([]);
     ledger.restore(KEY, undefined);
     expect([ledger.get(KEY), await hasNews(at(2))]).to.deep.equal([undefined, true]);
     expect(restarted().get(KEY)).to.equal(undefined);

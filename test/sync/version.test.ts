@@ -24,6 +24,7 @@ describe("versions", () => {
     "170000000000-0000-w",
     "11700000000000-0000-w",
     "1700000000000-0000-W",
+    "1700000000000-0000-w deleted",
   ])
     it(`are not read from \`${text}\``, () => expect(parseVersion(text)).to.equal(undefined));
 
