@@ -51,6 +51,8 @@ export class PrivateRedisServer {
   /** Starts it, empty, on the same port as before. @throws Error with what the server said, if it does not start. */
   async start(): Promise<void> {
     const options = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+    // Nothing is ever written to it; a server reads the `dump.rdb` of the folder it is started in, which is somebody's.
+    options.push("--dbfilename", `redis-mirrored-${process.pid}-${this.port}.rdb`);
     const started = spawn(this.#executable, options, { stdio: ["ignore", "pipe", "ignore"] });
     this.#process = started;
     let said = "";

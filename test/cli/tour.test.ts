@@ -17,10 +17,11 @@ interface Run {
   readonly stderr: string;
 }
 
-async function run(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
+async function run(args: readonly string[], env: Record<string, string> = {}, cwd = process.cwd()): Promise<Run> {
   const { REDIS_URL: _url, REDIS_HOST: _host, ...rest } = process.env;
   const command = spawn(process.execPath, [MAIN, ...args], {
     env: { ...rest, ...env },
+    cwd,
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";
@@ -48,6 +49,12 @@ describe("the tour", () => {
     expect(status).to.equal(0);
     // eslint-disable-next-line no-control-regex -- that there are none is the point
     expect(stdout).not.to.match(/[\u0000-\u0009\u000B-\u001F\u007F]/);
+  });
+
+  it("does not read a server's dump that lies where it is started", async () => {
+    await writeFile(join(folder, "dump.rdb"), "REDIS0099 of somebody else");
+    const { status, stderr } = await run(["tour", "--saves", "20"], {}, folder);
+    expect([status, stderr]).to.deep.equal([0, ""]);
   });
 
   it("shows no API key of the profiles it mirrors", async () => {
