@@ -30,7 +30,7 @@ describe("closing", () => {
 
   it("leaves the last save in a healthy Redis, and nothing that holds the process", async () => {
     server = await RedisServer.start();
-    const { exitCode, closed } = await run(server.port, "close");
+    const { exitCode, closed } = await run(server.port, "work");
     expect(exitCode).to.equal(0);
     expect(closed).to.include({ flushed: true });
     expect(await server.get("roo:alice:customInstructions")).to.equal('"the last save"');
