@@ -3,7 +3,7 @@ import { systemClock, withDeadline } from "../sync/clock.js";
 import type { RecordId } from "../sync/keys.js";
 import type { FoundValue, RedisSyncService } from "../sync/redis-sync-service.js";
 import type { PreparedWrite } from "../sync/writes.js";
-import { ignoreRejection } from "./intercepted-call.js";
+import { ignoreRejection, ignoringErrors } from "./intercepted-call.js";
 import type {
   JoinPoint,
   MirrorJoinPoint,
@@ -63,8 +63,9 @@ export class RedisSyncInterceptor implements SyncInterceptor {
 
   around(joinPoint: JoinPoint): unknown {
     const answer = joinPoint.kind === "mirror" ? this.#aroundMirroring(joinPoint) : this.#aroundRestoring(joinPoint);
-    // A user who becomes known by a function tells nobody: the next call finds out.
-    this.resumeRestores();
+    // A user who becomes known by a function tells nobody: the next call finds out. That function is the host's, and
+    // what it throws must not keep back this call's answer, whose rejection nobody else would handle.
+    ignoringErrors(() => this.resumeRestores());
     return answer;
   }
 

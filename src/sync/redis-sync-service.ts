@@ -696,6 +696,8 @@ export class RedisSyncService {
     try {
       await adopt();
       this.#ledger.own(id.record, redisKey);
+      // At once: a crash right after the next save must not leave a store that does not know what that save was based on.
+      this.#ledger.saveNow(() => this.#author.latest);
     } catch (error) {
       this.#ledger.restore(redisKey, before);
       throw error;

@@ -53,6 +53,17 @@ describe("simulated histories", () => {
       ],
     ],
     [
+      "a save right after a restore on a fresh machine, and a crash",
+      [
+        save(),
+        { do: "wait", ms: 8_000 },
+        { do: "wipe", machine: 0 },
+        { do: "read", machine: 0 },
+        save(),
+        { do: "crash", machine: 0 },
+      ],
+    ],
+    [
       "a user who came back, and a crash",
       [
         save(),
