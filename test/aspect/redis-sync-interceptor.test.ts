@@ -395,4 +395,25 @@ describe("the interceptor of the mirror", () => {
       expect(selves).to.deep.equal(["object"]);
     });
   });
+
+  it("leaves a rejection to the caller although the host's user function throws, and doubles it not", async () => {
+    let isThrowing = false;
+    const throwing = () => {
+      if (isThrowing) throw new Error("who?");
+      return undefined;
+    };
+    using awaiting = new FakeRedis({ userId: throwing });
+    expect(awaiting.service.status.state).to.equal("connecting");
+    const load = decorate(RedisRestored(RECORD, { adopt: () => {} }), async () => undefined);
+    const fail = decorate(RedisRestored(RECORD, { adopt: () => {} }), () => Promise.reject(new Error("disk")));
+    await load();
+    isThrowing = true;
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => void unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    const message = await Promise.resolve(fail()).catch((error: Error) => error.message);
+    await setImmediate();
+    process.off("unhandledRejection", note);
+    expect([message, unhandled]).to.deep.equal(["disk", []]);
+  });
 });
