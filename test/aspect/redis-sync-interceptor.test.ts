@@ -406,12 +406,13 @@ describe("the interceptor of the mirror", () => {
     expect(awaiting.service.status.state).to.equal("connecting");
     const load = decorate(RedisRestored(RECORD, { adopt: () => {} }), async () => undefined);
     const fail = decorate(RedisRestored(RECORD, { adopt: () => {} }), () => Promise.reject(new Error("disk")));
-    await load();
+    const host = {};
+    await load.call(host);
     isThrowing = true;
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => void unhandled.push(reason);
     process.on("unhandledRejection", note);
-    const message = await Promise.resolve(fail()).catch((error: Error) => error.message);
+    const message = await Promise.resolve(fail.call(host)).catch((error: Error) => error.message);
     await setImmediate();
     process.off("unhandledRejection", note);
     expect([message, unhandled]).to.deep.equal(["disk", []]);
