@@ -75,8 +75,7 @@ export class Reconciler {
   #wholeAtMs: readonly number[] = [];
   #isWholeDue = false;
   #timer: Timer | undefined;
-  /** Until when nothing local is compared: its part of the cluster cannot be asked. */
-  #postponedUntilMs = -Infinity;
+  /** While it runs nothing local is compared: its part of the cluster cannot be asked. */
   #postponedTimer: Timer | undefined;
 
   constructor({ gateway, encoder, ledger, author, clock, limits, timings, repairs }: ReconcilerOptions) {
@@ -97,7 +96,7 @@ export class Reconciler {
   }
 
   get #isPostponed(): boolean {
-    return this.#clock.now() < this.#postponedUntilMs;
+    return this.#postponedTimer !== undefined;
   }
 
   /** It is in Redis; should it be lost there, it can be sent again. */
@@ -153,7 +152,7 @@ export class Reconciler {
       const refusal = await this.#heal(this.#lostOf(part, states), isOver);
       if (refusal !== undefined || isOver()) return refusal;
     }
-    await this.#compareAll(plan.locals, isOver);
+    await Promise.all(plan.locals.map((local) => this.#compare(local, isOver)));
     if (plan.isWhole && !isOver()) this.#wholeDone(plan.connection);
     return undefined;
   }
@@ -194,15 +193,11 @@ export class Reconciler {
   }
 
   #postpone(): void {
-    const { healthCheckMs } = this.#timings;
-    this.#postponedUntilMs = this.#clock.now() + healthCheckMs;
     if (this.#postponedTimer !== undefined) this.#clock.clearTimeout(this.#postponedTimer);
     this.#postponedTimer = this.#clock.setTimeout(() => {
       this.#postponedTimer = undefined;
-      // Timers may fire a millisecond early.
-      this.#postponedUntilMs = -Infinity;
       this.#repairs.onDue();
-    }, healthCheckMs);
+    }, this.#timings.healthCheckMs);
     this.#postponedTimer.unref?.();
   }
 
@@ -258,10 +253,6 @@ export class Reconciler {
   }
 
   // ── What the local store holds ───────────────────────────────────────────────────────────────────────────────────
-
-  async #compareAll(locals: readonly PreparedWrite[], isOver: () => boolean): Promise<void> {
-    await Promise.all(locals.map((local) => this.#compare(local, isOver)));
-  }
 
   async #compare(local: PreparedWrite, isOver: () => boolean): Promise<void> {
     const { redisKey } = local;

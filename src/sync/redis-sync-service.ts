@@ -445,8 +445,10 @@ export class RedisSyncService {
     }
     this.#counts.sentKeys += keys;
     this.#counts.sentBytes += bytes;
-    if (keys > 0) this.#events.emit("flushed", { keys, bytes });
-    if (keys > 0) this.#held.confirmSuspects();
+    if (keys > 0) {
+      this.#events.emit("flushed", { keys, bytes });
+      this.#held.confirmSuspects();
+    }
     const counting = this.#holdApart(refused, keys > 0);
     this.#batch = [...again, ...counting.map(({ write }) => write)];
     if (counting.length > 0) return counting[0]!.error;
