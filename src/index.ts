@@ -1,3 +1,4 @@
+export type { HostFunction } from "./aspect/host-function.js";
 export { RedisMirrored, type MirroredOptions, type MutationSelector } from "./aspect/redis-mirrored.js";
 export { RedisRestored, type RestoredManyOptions, type RestoredOptions } from "./aspect/redis-restored.js";
 export {

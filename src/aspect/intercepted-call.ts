@@ -41,15 +41,16 @@ class InterceptedCall {
 
 /** What `@RedisMirrored` was told. */
 export interface MirrorAdvice {
-  mutation(target: unknown, args: readonly unknown[]): Mutation | undefined;
-  readonly mutationFromResult:
-    ((target: unknown, args: readonly unknown[], result: unknown) => Mutation | undefined) | undefined;
+  mutations(target: unknown, args: readonly unknown[]): readonly Mutation[];
+  readonly mutationsFromResult:
+    ((target: unknown, args: readonly unknown[], result: unknown) => readonly Mutation[]) | undefined;
 }
 
 export class MirrorCall extends InterceptedCall implements MirrorJoinPoint {
   readonly kind = "mirror";
   readonly #advice: MirrorAdvice;
-  readonly #listeners: ((result: unknown) => void)[] = [];
+  readonly #succeeded: ((result: unknown) => void)[] = [];
+  readonly #failed: (() => void)[] = [];
 
   constructor(advice: MirrorAdvice, target: unknown, method: string | symbol, body: Method, args: unknown[]) {
     super(target, method, body, args);
@@ -57,19 +58,23 @@ export class MirrorCall extends InterceptedCall implements MirrorJoinPoint {
   }
 
   get isFromResult(): boolean {
-    return this.#advice.mutationFromResult !== undefined;
+    return this.#advice.mutationsFromResult !== undefined;
   }
 
-  mutation(): Mutation | undefined {
-    return this.#advice.mutation(this.target, this.args);
+  mutations(): readonly Mutation[] {
+    return this.#advice.mutations(this.target, this.args);
   }
 
-  mutationFromResult(result: unknown): Mutation | undefined {
-    return this.#advice.mutationFromResult?.(this.target, this.args, result);
+  mutationsFromResult(result: unknown): readonly Mutation[] {
+    return this.#advice.mutationsFromResult?.(this.target, this.args, result) ?? [];
   }
 
   onSucceeded(listener: (result: unknown) => void): void {
-    this.#listeners.push(listener);
+    this.#succeeded.push(listener);
+  }
+
+  onFailed(listener: () => void): void {
+    this.#failed.push(listener);
   }
 
   /** What the caller gets, once the interceptor has had its turn: the method's own outcome. */
@@ -78,16 +83,22 @@ export class MirrorCall extends InterceptedCall implements MirrorJoinPoint {
     if (isPromise(returned)) {
       // Not the promise itself: whoever has listened to it, and if only to know when the write is done, has thereby
       // handled its rejection. This one is the caller's alone, so one that is ignored still surfaces, once.
-      return returned.then((result) => {
-        this.#tellSucceeded(result);
-        return result;
-      });
+      return returned.then(
+        (result) => {
+          this.#tellSucceeded(result);
+          return result;
+        },
+        (error: unknown) => {
+          this.#tellFailed();
+          throw error;
+        },
+      );
     }
     if (isThenable(returned)) {
       ignoringErrors(() => {
         void returned.then(
           (result) => this.#tellSucceeded(result),
-          () => {},
+          () => this.#tellFailed(),
         );
       });
     } else {
@@ -97,7 +108,11 @@ export class MirrorCall extends InterceptedCall implements MirrorJoinPoint {
   }
 
   #tellSucceeded(result: unknown): void {
-    for (const listener of this.#listeners) ignoringErrors(() => listener(result));
+    for (const listener of this.#succeeded) ignoringErrors(() => listener(result));
+  }
+
+  #tellFailed(): void {
+    for (const listener of this.#failed) ignoringErrors(listener);
   }
 }
 

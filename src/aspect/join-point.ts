@@ -16,13 +16,15 @@ export interface MirrorJoinPoint {
   /** Runs the method, at the first call; every call returns what it returned or throws what it threw. */
   proceed(): unknown;
   /** What the call writes, read from the arguments as they are now. May throw what the host's selector throws. */
-  mutation(): Mutation | undefined;
+  mutations(): readonly Mutation[];
   /** Whether the value is only known from the method's result. */
   readonly isFromResult: boolean;
   /** What the call has written, read from the method's result. May throw what the host's selector throws. */
-  mutationFromResult(result: unknown): Mutation | undefined;
+  mutationsFromResult(result: unknown): readonly Mutation[];
   /** Calls back when the local write has succeeded, before the caller hears of it. */
   onSucceeded(listener: (result: unknown) => void): void;
+  /** Calls back when it has failed: the returned promise was rejected. */
+  onFailed(listener: () => void): void;
 }
 
 /** One call of a method that reads the local store, or makes it ready. */
@@ -45,7 +47,7 @@ export interface RestoreAdvice {
   readonly records: readonly string[];
   /** `loader`: the method's result is the local value. `initializer`: the local values are read afterwards. */
   readonly form: "loader" | "initializer";
-  isEmpty(value: unknown): boolean;
+  isEmpty(value: unknown, target: unknown): boolean;
   /** The local value of a record; only of an initializer. */
   read(target: unknown, record: string, args: readonly unknown[]): unknown;
   /** Writes a restored value to the local store. */

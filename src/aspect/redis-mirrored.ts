@@ -1,3 +1,4 @@
+import { callHost, type HostFunction, isHostFunction } from "./host-function.js";
 import { installedInterceptor } from "./installed-interceptor.js";
 import { ignoreRejection, ignoringErrors, type Method, type MirrorAdvice, MirrorCall } from "./intercepted-call.js";
 import type { Mutation } from "./join-point.js";
@@ -7,16 +8,19 @@ import { decorateMethod, type MethodDecoratorOfBothDialects } from "./method-dec
 /* eslint-disable typescript/no-explicit-any */
 
 export interface MirroredOptions {
-  /** The value to mirror, from the arguments, with the method's `this`; read when the method's synchronous part has returned. Default: the first argument. */
-  value?: (this: any, ...args: any[]) => unknown;
+  /**
+   * The value to mirror, from the arguments, with the method's `this`, or the name of a method that says it; read when
+   * the method's synchronous part has returned. Default: the first argument. `undefined` deletes the record.
+   */
+  value?: string | ((this: any, ...args: any[]) => unknown);
   /** The value to mirror, read once the write has succeeded; for a method whose arguments do not hold it. */
-  result?: (self: any, result: any) => unknown;
+  result?: HostFunction<(self: any, result: any) => unknown>;
   /** Whose record it is, with the method's `this`. Default: the mirror's user. `undefined`: mirror nothing. */
   userId?: (this: any, ...args: any[]) => string | undefined;
 }
 
-/** Reads from a call what it writes; `undefined`: nothing that is to be mirrored. */
-export type MutationSelector = (this: any, ...args: any[]) => Mutation | undefined;
+/** Reads from a call what it writes; `undefined`, or an empty array: nothing that is to be mirrored. */
+export type MutationSelector = (this: any, ...args: any[]) => Mutation | readonly Mutation[] | undefined;
 
 /* eslint-enable typescript/no-explicit-any */
 
@@ -32,12 +36,21 @@ export type MutationSelector = (this: any, ...args: any[]) => Mutation | undefin
  * @RedisMirrored((key, value) => ({ record: key, value }))    // the call says what it writes
  * update(key: string, value: unknown): Thenable<void> { … }
  *
- * @throws TypeError if `record` is neither a name nor a function, or what it decorates is not a method.
+ * @example
+ * @RedisMirrored(["customInstructions", "provider"], { value: () => undefined })   // deletes both from the mirror
+ * async resetAllState() { … }
+ *
+ * @param record A record's name, or several: each of them gets the value.
+ * @throws TypeError if `record` is neither names nor a function, if an option is no function, or what it decorates is
+ *   not a method.
  */
-export function RedisMirrored(record: string, options?: MirroredOptions): MethodDecoratorOfBothDialects;
+export function RedisMirrored(
+  record: string | readonly string[],
+  options?: MirroredOptions,
+): MethodDecoratorOfBothDialects;
 export function RedisMirrored(selector: MutationSelector): MethodDecoratorOfBothDialects;
 export function RedisMirrored(
-  recordOrSelector: string | MutationSelector,
+  recordOrSelector: string | readonly string[] | MutationSelector,
   options: MirroredOptions = {},
 ): MethodDecoratorOfBothDialects {
   const advice = toAdvice(recordOrSelector, options);
@@ -55,24 +68,51 @@ export function RedisMirrored(
 function toAdvice(recordOrSelector: unknown, { value, result, userId }: MirroredOptions): MirrorAdvice {
   if (typeof recordOrSelector === "function") {
     const selector = recordOrSelector as MutationSelector;
-    return { mutation: (target, args) => selector.apply(target, args as unknown[]), mutationFromResult: undefined };
+    return {
+      mutations: (target, args) => toArray(selector.apply(target, args as unknown[])),
+      mutationsFromResult: undefined,
+    };
   }
-  if (typeof recordOrSelector !== "string" || recordOrSelector === "") {
-    throw new TypeError(
-      `Expected \`@RedisMirrored\` to get a record's name or a function, got \`${String(recordOrSelector)}\` (${typeof recordOrSelector})`,
-    );
-  }
-  const record = recordOrSelector;
-  const mutationOf = (target: unknown, args: readonly unknown[], mirrored: unknown): Mutation | undefined => {
-    if (userId === undefined) return { record, value: mirrored };
+  const records = toArray(recordOrSelector);
+  const areNames = records.length > 0 && records.every((record) => typeof record === "string" && record !== "");
+  expectArgument(areNames, "a record's name, an array of them, or a function", recordOrSelector);
+  expectArgument(
+    value === undefined || isHostFunction(value),
+    "the option `value`, a function or a method's name",
+    value,
+  );
+  expectArgument(
+    result === undefined || isHostFunction(result),
+    "the option `result`, a function or a method's name",
+    result,
+  );
+  const mutationsOf = (target: unknown, args: readonly unknown[], mirrored: unknown): readonly Mutation[] => {
+    if (userId === undefined) return records.map((record) => ({ record: record as string, value: mirrored }));
     const owner = userId.apply(target, args as unknown[]);
-    return owner === undefined ? undefined : { record, value: mirrored, userId: owner };
+    if (owner === undefined) return [];
+    return records.map((record) => ({ record: record as string, value: mirrored, userId: owner }));
+  };
+  const valueOf = (target: unknown, args: readonly unknown[]): unknown => {
+    if (value === undefined) return args[0];
+    return typeof value === "function" ? value.apply(target, args as unknown[]) : callHost(value, target, args);
   };
   return {
-    mutation: (target, args) =>
-      mutationOf(target, args, value === undefined ? args[0] : value.apply(target, args as unknown[])),
-    mutationFromResult: result && ((target, args, returned) => mutationOf(target, args, result(target, returned))),
+    mutations: (target, args) => mutationsOf(target, args, valueOf(target, args)),
+    mutationsFromResult:
+      result === undefined
+        ? undefined
+        : (target, args, returned) => mutationsOf(target, args, callHost(result, target, [returned])),
   };
+}
+
+function toArray<T>(oneOrMore: T | readonly T[] | undefined): readonly T[] {
+  if (oneOrMore === undefined) return [];
+  return Array.isArray(oneOrMore) ? (oneOrMore as readonly T[]) : [oneOrMore as T];
+}
+
+function expectArgument(isMet: boolean, expected: string, got: unknown): void {
+  if (!isMet)
+    throw new TypeError(`Expected \`@RedisMirrored\` to get ${expected}, got \`${String(got)}\` (${typeof got})`);
 }
 
 function callMirrored(

@@ -1,3 +1,4 @@
+import { callHost, type HostFunction, isHostFunction } from "./host-function.js";
 import { installedInterceptor } from "./installed-interceptor.js";
 import { type Method, RestoreCall } from "./intercepted-call.js";
 import type { RestoreAdvice } from "./join-point.js";
@@ -8,23 +9,26 @@ import { decorateMethod, type MethodDecoratorOfBothDialects } from "./method-dec
 
 interface CommonRestoreOptions {
   /** Whether a local value counts as none. Default: `undefined`, `null`, `""`, `[]` and `{}` do. */
-  isEmpty?: (value: any) => boolean;
+  isEmpty?: (value: any, self: any) => boolean;
   /** Whose record it is. Default: the mirror's user. */
   userId?: (self: any, ...args: any[]) => string | undefined;
 }
 
 export interface RestoredOptions extends CommonRestoreOptions {
-  /** Writes the restored value to the local store; called with the method's `this`, the value and the method's arguments. */
-  adopt: (self: any, value: any, ...args: any[]) => unknown;
+  /**
+   * Writes the restored value to the local store; called with the method's `this`, the value and the method's arguments.
+   * Or the name of a method that does: `"store"`.
+   */
+  adopt: HostFunction<(self: any, value: any, ...args: any[]) => unknown>;
   /** The local value, for a method that makes it ready without returning it. Default: what the method returns. */
-  read?: (self: any, ...args: any[]) => unknown;
+  read?: HostFunction<(self: any, ...args: any[]) => unknown>;
 }
 
 export interface RestoredManyOptions extends CommonRestoreOptions {
   /** Writes a restored value to the local store. */
-  adopt: (self: any, record: string, value: any, ...args: any[]) => unknown;
+  adopt: HostFunction<(self: any, record: string, value: any, ...args: any[]) => unknown>;
   /** The local value of a record. */
-  read: (self: any, record: string, ...args: any[]) => unknown;
+  read: HostFunction<(self: any, record: string, ...args: any[]) => unknown>;
 }
 
 /* eslint-enable typescript/no-explicit-any */
@@ -38,10 +42,7 @@ export interface RestoredManyOptions extends CommonRestoreOptions {
  * private async load(): Promise<ProviderProfiles | undefined> { … }
  *
  * @example
- * @RedisRestored(["taskHistory", "customInstructions"], {
- *   read: (self, record) => self.get(record),
- *   adopt: (self, record, value) => self.update(record, value),
- * })
+ * @RedisRestored(["taskHistory", "customInstructions"], { read: "get", adopt: "update" })
  * async initialize(): Promise<void> { … }
  *
  * @throws TypeError if an argument is missing, or what it decorates is not a method.
@@ -68,33 +69,33 @@ function toAdvice(records: string | readonly string[], options: RestoredOptions 
   const areNames =
     Array.isArray(names) && names.length > 0 && names.every((name) => typeof name === "string" && name !== "");
   expectOption(areNames, "a record's name, or an array of them", records);
-  expectOption(typeof options?.adopt === "function", "the option `adopt`, a function", options?.adopt);
+  expectOption(isHostFunction(options?.adopt), "the option `adopt`, a function or a method's name", options?.adopt);
   const isOne = typeof records === "string";
   expectOption(
-    typeof options.read === "function" || (isOne && options.read === undefined),
-    `the option \`read\`, a function${isOne ? ", or none" : ", for several records"}`,
+    isHostFunction(options.read) || (isOne && options.read === undefined),
+    `the option \`read\`, a function or a method's name${isOne ? ", or none" : ", for several records"}`,
     options.read,
   );
   const { isEmpty, userId } = options;
   const common = {
     records: names,
     form: options.read === undefined ? ("loader" as const) : ("initializer" as const),
-    isEmpty: (value: unknown) => isEmptyByDefault(value) || (isEmpty?.(value) ?? false),
+    isEmpty: (value: unknown, target: unknown) => isEmptyByDefault(value) || (isEmpty?.(value, target) ?? false),
     userId: userId && ((target: unknown, args: readonly unknown[]) => userId(target, ...args)),
   };
   if (typeof records === "string") {
     const { read, adopt }: RestoredOptions = options;
     return {
       ...common,
-      read: (target, _record, args) => read?.(target, ...args),
-      adopt: (target, _record, value, args) => adopt(target, value, ...args),
+      read: (target, _record, args) => (read === undefined ? undefined : callHost(read, target, args)),
+      adopt: (target, _record, value, args) => callHost(adopt, target, [value, ...args]),
     };
   }
   const { read, adopt } = options as RestoredManyOptions;
   return {
     ...common,
-    read: (target, record, args) => read(target, record, ...args),
-    adopt: (target, record, value, args) => adopt(target, record, value, ...args),
+    read: (target, record, args) => callHost(read, target, [record, ...args]),
+    adopt: (target, record, value, args) => callHost(adopt, target, [record, value, ...args]),
   };
 }
 

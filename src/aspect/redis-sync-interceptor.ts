@@ -3,6 +3,7 @@ import { systemClock, withDeadline } from "../sync/clock.js";
 import type { RecordId } from "../sync/keys.js";
 import type { FoundValue, RedisSyncService } from "../sync/redis-sync-service.js";
 import type { PreparedWrite } from "../sync/writes.js";
+import { AbsentRecords } from "./absent-records.js";
 import { ignoreRejection, ignoringErrors } from "./intercepted-call.js";
 import type {
   JoinPoint,
@@ -54,6 +55,9 @@ export class RedisSyncInterceptor implements SyncInterceptor {
   readonly #awaitingUser = new Set<AwaitingUser>();
   readonly #taken: Taken[] = [];
   readonly #ongoing = new Set<OngoingRestore>();
+  /** The records that calls are saving whose local write is not done yet, and how many. */
+  readonly #underway = new Map<string, number>();
+  readonly #absent = new AbsentRecords();
   #depth = 0;
 
   constructor(service: RedisSyncService, user: UserSource) {
@@ -89,12 +93,14 @@ export class RedisSyncInterceptor implements SyncInterceptor {
       const returned = call.proceed();
       if (call.isFromResult) {
         call.onSucceeded((result) => {
-          const write = this.#prepare(call.method, () => call.mutationFromResult(result));
-          if (write !== undefined) this.#service.submit(write);
+          for (const write of this.#prepare(call.method, () => call.mutationsFromResult(result)))
+            this.#service.submit(write);
         });
       } else {
-        const write = this.#prepare(call.method, () => call.mutation(), before);
-        if (write !== undefined) call.onSucceeded(() => this.#service.submit(write));
+        this.#submitOnceSaved(
+          call,
+          this.#prepare(call.method, () => call.mutations(), before),
+        );
       }
       return returned;
     } finally {
@@ -103,29 +109,49 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     }
   }
 
+  #submitOnceSaved(call: MirrorJoinPoint, writes: readonly PreparedWrite[]): void {
+    for (const write of writes) {
+      const { redisKey } = write;
+      this.#underway.set(redisKey, (this.#underway.get(redisKey) ?? 0) + 1);
+      const done = () => {
+        const others = this.#underway.get(redisKey)! - 1;
+        if (others === 0) this.#underway.delete(redisKey);
+        else this.#underway.set(redisKey, others);
+      };
+      call.onSucceeded(() => {
+        done();
+        this.#service.submit(write);
+      });
+      call.onFailed(done);
+    }
+  }
+
   /** Takes down what a call saves, for the user of this moment; not again what an inner call has just taken (`setValue` calls `update`). */
-  #prepare(method: string | symbol, select: () => Mutation | undefined, before?: number): PreparedWrite | undefined {
-    let mutation: Mutation | undefined;
-    let userId: string | undefined;
+  #prepare(method: string | symbol, select: () => readonly Mutation[], before?: number): PreparedWrite[] {
+    let mutations: { readonly mutation: Mutation; readonly userId: string | undefined }[];
     try {
-      mutation = select();
-      userId = (mutation?.userId ?? this.#user.current) || undefined;
+      mutations = select().map((mutation) => ({
+        mutation,
+        userId: (mutation.userId ?? this.#user.current) || undefined,
+      }));
     } catch {
       // Only which method: what a selector throws may quote what it was given.
       this.#service.emit("dropped", {
-        userId,
+        userId: undefined,
         record: String(method),
         reason: "selector",
         detail: `a selector of \`${String(method)}\` threw`,
       });
-      return undefined;
+      return [];
     }
-    if (mutation === undefined || userId === undefined) return undefined;
-    const { record, value } = mutation;
-    if (before !== undefined && this.#isTakenSince(before, { userId, record, value })) return undefined;
-    const write = this.#service.prepare({ userId, record }, value);
-    for (const restore of this.#ongoing) if (restore.redisKey === write?.redisKey) restore.isOvertaken = true;
-    return write;
+    return mutations.flatMap(({ mutation: { record, value }, userId }) => {
+      if (userId === undefined) return [];
+      if (before !== undefined && this.#isTakenSince(before, { userId, record, value })) return [];
+      const write = this.#service.prepare({ userId, record }, value);
+      if (write === undefined) return [];
+      for (const restore of this.#ongoing) if (restore.redisKey === write.redisKey) restore.isOvertaken = true;
+      return [write];
+    });
   }
 
   #isTakenSince(before: number, { userId, record, value }: Taken): boolean {
@@ -192,7 +218,7 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     const restores = advice.records.map(async (record) => {
       const readLocal = () => (advice.form === "loader" ? loadLocal() : advice.read(target, record, args));
       try {
-        return await this.#restore({ userId, record }, advice, readLocal, (value) =>
+        return await this.#restore({ userId, record }, advice, target, readLocal, (value) =>
           advice.adopt(target, record, value, args),
         );
       } catch {
@@ -208,14 +234,15 @@ export class RedisSyncInterceptor implements SyncInterceptor {
   async #restore(
     id: RecordId,
     advice: RestoreAdvice,
+    target: unknown,
     readLocal: () => unknown,
     adopt: (value: unknown) => unknown,
   ): Promise<Adopted | undefined> {
     // From here on, not from the answer on: the host may save while its own store is read, too.
     const restore: OngoingRestore = { redisKey: this.#service.keyOf(id), isOvertaken: false };
     this.#ongoing.add(restore);
-    const found = await this.#ask(id, advice, readLocal).finally(() => this.#ongoing.delete(restore));
-    if (found === undefined || advice.isEmpty(found.value)) return undefined;
+    const found = await this.#ask(id, advice, target, readLocal).finally(() => this.#ongoing.delete(restore));
+    if (found === undefined || advice.isEmpty(found.value, target)) return undefined;
     const { value } = found;
     // The host has saved in the meantime, or somebody else has signed in: what was asked for is out of date.
     if (restore.isOvertaken || (advice.userId === undefined && this.#user.current !== id.userId)) return undefined;
@@ -232,14 +259,23 @@ export class RedisSyncInterceptor implements SyncInterceptor {
   }
 
   /** What the mirror has of a record that is empty here. */
-  async #ask(id: RecordId, advice: RestoreAdvice, readLocal: () => unknown): Promise<FoundValue | undefined> {
+  async #ask(
+    id: RecordId,
+    advice: RestoreAdvice,
+    target: unknown,
+    readLocal: () => unknown,
+  ): Promise<FoundValue | undefined> {
+    const redisKey = this.#service.keyOf(id);
+    // A call that is saving it has not come to its end: what is read in between is not what the local store will hold.
+    if (this.#underway.has(redisKey)) return undefined;
     const local = await readLocal();
-    const isEmpty = advice.isEmpty(local);
+    const isEmpty = advice.isEmpty(local, target);
     this.#service.compare(id, isEmpty ? undefined : local);
     if (!isEmpty) return undefined;
-    // Nobody is there: asking would only hold up the host once more.
-    if (this.#service.status.state === "degraded") return undefined;
+    // Nobody is there, or it has just said that it has nothing: asking would only hold up the host once more.
+    if (this.#service.status.state === "degraded" || this.#absent.isAbsent(redisKey)) return undefined;
     const found = await this.#service.find(id);
+    if (found === undefined) this.#absent.note(redisKey);
     // Emptied here, and the news of it may not have arrived: it stays empty.
     return found === undefined || this.#service.isCleared(id, found) ? undefined : found;
   }

@@ -11,6 +11,8 @@ export interface RecordOptions {
   /** Starts with a letter, then letters, digits, `.`, `_` or `-`. The last part of the Redis key. */
   name: string;
   kind: RecordKind;
+  /** What of the host's value is mirrored; a document that it leaves nothing of (`undefined`) is deleted. Default: all. */
+  select?: (value: any) => unknown; // eslint-disable-line typescript/no-explicit-any
   /** What tells the items of a collection apart. Default: the property `id`. */
   id?: ItemProperty<string>;
   /** How new an item of a collection is, a number. Default: the property `ts`, milliseconds since 1970. */
@@ -27,6 +29,7 @@ export interface RecordOptions {
 export interface RecordDefinition {
   readonly name: string;
   readonly kind: RecordKind;
+  readonly select: (value: unknown) => unknown;
   readonly id: (item: unknown) => string | undefined;
   readonly recency: (item: unknown) => number | undefined;
   readonly limit: number;
@@ -64,15 +67,22 @@ export function defineRecord(options: RecordOptions): RecordDefinition {
     "an integer of at least 1",
     ttlSeconds,
   );
+  const { select = everything } = options;
+  expect(typeof select === "function", "select", "a function", select);
   return Object.freeze({
     name,
     kind,
+    select,
     id: property(id),
     recency: property(recency),
     limit,
     ttlSeconds,
     encrypted: options.encrypted ?? false,
   });
+}
+
+function everything(value: unknown): unknown {
+  return value;
 }
 
 function property<T>(accessor: ItemProperty<T>): (item: unknown) => T | undefined {
@@ -90,11 +100,17 @@ export const BUILT_IN_RECORDS: readonly RecordDefinition[] = [
   defineRecord({ name: "taskHistory", kind: "collection" }),
   defineRecord({ name: "provider", kind: "document", encrypted: true }),
   defineRecord({ name: "customInstructions", kind: "document" }),
-  defineRecord({ name: "customModes", kind: "document" }),
+  // The modes of a project belong to its repository, which brings them along.
+  defineRecord({ name: "customModes", kind: "document", select: withoutProjectModes }),
   defineRecord({ name: "pinnedApiConfigs", kind: "document" }),
   // The servers' environments and headers hold tokens.
   defineRecord({ name: "mcpSettings", kind: "document", encrypted: true }),
 ];
+
+function withoutProjectModes(modes: unknown): unknown {
+  if (!Array.isArray(modes)) return modes;
+  return modes.filter((mode) => (mode as { source?: unknown } | null)?.source !== "project");
+}
 
 /** Which records may be mirrored. What is not in here never leaves the process. */
 export class Catalogue {

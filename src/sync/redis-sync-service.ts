@@ -295,10 +295,11 @@ export class RedisSyncService {
    * The first half of `set`: takes the value down, for a save whose local write is still under way.
    * The answer is `undefined` where there is nothing to mirror.
    */
-  prepare({ userId, record: name }: RecordId, value: unknown): PreparedWrite | undefined {
+  prepare({ userId, record: name }: RecordId, given: unknown): PreparedWrite | undefined {
     const record = this.#catalogue.find(name);
     if (record === undefined) return undefined;
     try {
+      const value = given === undefined ? undefined : record.select(given);
       const redisKey = this.#keySpace.keyOf({ userId, record: name });
       if (isMerged(record)) return this.#prepareCollection({ redisKey, userId, record }, value);
       if (value === undefined) return { kind: "document", redisKey, userId, record, text: undefined, bytes: 0 };

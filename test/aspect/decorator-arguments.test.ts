@@ -12,12 +12,24 @@ describe("the arguments of @RedisMirrored", () => {
     [undefined, "`undefined` (undefined)"],
     ["", "`` (string)"],
     [5, "`5` (number)"],
-    [["a"], "`a` (object)"],
+    [[], "`` (object)"],
+    [["a", ""], "`a,` (object)"],
   ] as const) {
     it(`are refused at decoration, with what was expected and what was got: ${got}`, () => {
       expect(() => RedisMirrored(record as never)).to.throw(
         TypeError,
-        `Expected \`@RedisMirrored\` to get a record's name or a function, got ${got}`,
+        `Expected \`@RedisMirrored\` to get a record's name, an array of them, or a function, got ${got}`,
+      );
+    });
+  }
+});
+
+describe("the options of @RedisMirrored", () => {
+  for (const option of ["value", "result"] as const) {
+    it(`are refused at decoration where \`${option}\` is no function and no method's name`, () => {
+      expect(() => RedisMirrored("a", { [option]: 5 as never })).to.throw(
+        TypeError,
+        `Expected \`@RedisMirrored\` to get the option \`${option}\`, a function or a method's name, got \`5\` (number)`,
       );
     });
   }
@@ -32,12 +44,20 @@ describe("the arguments of @RedisRestored", () => {
     [["a", ""], { adopt, read }, "a record's name, or an array of them, got `a,` (object)"],
     [["a", 5], { adopt, read }, "a record's name, or an array of them, got `a,5` (object)"],
     [LOOKS_LIKE_AN_ARRAY, { adopt, read }, "a record's name, or an array of them, got `[object Object]` (object)"],
-    ["a", undefined, "the option `adopt`, a function, got `undefined` (undefined)"],
-    ["a", { adopt: null }, "the option `adopt`, a function, got `null` (object)"],
-    ["a", { adopt: "adopt" }, "the option `adopt`, a function, got `adopt` (string)"],
-    [["a"], { adopt }, "the option `read`, a function, for several records, got `undefined` (undefined)"],
-    ["a", { adopt, read: 5 }, "the option `read`, a function, or none, got `5` (number)"],
-    [["a"], { adopt, read: 5 }, "the option `read`, a function, for several records, got `5` (number)"],
+    ["a", undefined, "the option `adopt`, a function or a method's name, got `undefined` (undefined)"],
+    ["a", { adopt: null }, "the option `adopt`, a function or a method's name, got `null` (object)"],
+    ["a", { adopt: "" }, "the option `adopt`, a function or a method's name, got `` (string)"],
+    [
+      ["a"],
+      { adopt },
+      "the option `read`, a function or a method's name, for several records, got `undefined` (undefined)",
+    ],
+    ["a", { adopt, read: 5 }, "the option `read`, a function or a method's name, or none, got `5` (number)"],
+    [
+      ["a"],
+      { adopt, read: 5 },
+      "the option `read`, a function or a method's name, for several records, got `5` (number)",
+    ],
   ] as const) {
     it(`are refused at decoration, with what was expected and what was got: ${message}`, () => {
       expect(() => RedisRestored(records as never, options as never)).to.throw(
@@ -48,7 +68,10 @@ describe("the arguments of @RedisRestored", () => {
   }
 
   it("may be a name, or several with a reader", () => {
-    expect(() => [RedisRestored("a", { adopt }), RedisRestored(["a"], { adopt, read })]).not.to.throw();
+    expect(() => [
+      RedisRestored("a", { adopt }),
+      RedisRestored(["a"], { adopt: "adopt", read: "read" }),
+    ]).not.to.throw();
   });
 });
 

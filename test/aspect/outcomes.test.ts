@@ -117,11 +117,11 @@ describe("an interceptor of the host's own, around one method", () => {
     const byResult = decorate(RedisMirrored(RECORD, { result: (_self, result) => `${result}!` }), () => "saved");
     const joinPoint = seen(() => byResult()) as MirrorJoinPoint;
     expect(joinPoint.isFromResult).to.equal(true);
-    expect(joinPoint.mutationFromResult("saved")).to.deep.equal({ record: RECORD, value: "saved!" });
+    expect(joinPoint.mutationsFromResult("saved")).to.deep.equal([{ record: RECORD, value: "saved!" }]);
 
     const byArgument = seen(() => saving("saved")("value")) as MirrorJoinPoint;
-    expect([byArgument.isFromResult, byArgument.mutationFromResult("saved")]).to.deep.equal([false, undefined]);
-    expect(byArgument.mutation()).to.deep.equal({ record: RECORD, value: "value" });
+    expect([byArgument.isFromResult, byArgument.mutationsFromResult("saved")]).to.deep.equal([false, []]);
+    expect(byArgument.mutations()).to.deep.equal([{ record: RECORD, value: "value" }]);
   });
 
   it("hears of the success by all its listeners, although one throws", () => {

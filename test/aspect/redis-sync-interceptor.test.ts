@@ -110,6 +110,38 @@ describe("the interceptor of the mirror", () => {
     });
   });
 
+  describe("of a save of several records", () => {
+    it("gives each of them the value, for the user that is named", async () => {
+      const save = decorate(RedisMirrored([RECORD, "customModes"], { userId: () => "bob" }), (_value: unknown) => {});
+      save("value");
+      expect([await redis.stored(RECORD, "bob"), await redis.stored("customModes", "bob")]).to.deep.equal(
+        Array(2).fill("value"),
+      );
+    });
+
+    it("takes each of them from the selector", async () => {
+      const setValues = decorate(
+        RedisMirrored((values: object) => Object.entries(values).map(([record, value]) => ({ record, value }))),
+        (_values: object) => {},
+      );
+      setValues({ [RECORD]: "text", openAiApiKey: "sk-canary", customModes: ["a"] });
+      expect(saves()).to.equal(2);
+      expect([await redis.stored(RECORD), await redis.stored("customModes")]).to.deep.equal(["text", ["a"]]);
+      setValues({});
+      expect(saves()).to.equal(2);
+    });
+
+    it("reads a value or a result by a method that is named, with what the function would get", async () => {
+      const self = { text: "text", all: (...args: unknown[]) => [self.text, ...args] };
+      const save = decorate(RedisMirrored(RECORD, { value: "all" }), (_a: number, _b: number) => "result");
+      Reflect.apply(save, self, [1, 2]);
+      expect(await redis.stored(RECORD)).to.deep.equal(["text", 1, 2]);
+      const upsert = decorate(RedisMirrored(RECORD, { result: "all" }), async (_item: number) => "result");
+      await Reflect.apply(upsert, self, [1]);
+      expect(await redis.stored(RECORD)).to.deep.equal(["text", "result"]);
+    });
+  });
+
   describe("of a save that is none", () => {
     it("says nothing where the selector says that there is nothing to mirror", () => {
       saveAround(undefined);
@@ -154,8 +186,9 @@ describe("the interceptor of the mirror", () => {
           method: "save",
           isFromResult: false,
           proceed: () => "done",
-          mutation: () => mutation,
+          mutations: () => (mutation === undefined ? [] : [mutation]),
           onSucceeded: () => {},
+          onFailed: () => {},
         };
         expect(interceptor().around(call as MirrorJoinPoint)).to.equal("done");
       }
@@ -196,9 +229,86 @@ describe("the interceptor of the mirror", () => {
         return interceptor().around(call as RestoreJoinPoint);
       };
       expect(await around("local")).to.equal("local");
-      expect(await around(undefined)).to.equal(undefined);
       mirrored(RECORD, "mirrored");
       expect(await around(undefined)).to.equal("mirrored");
+    });
+
+    it("does not ask again for 30 s where the mirror had nothing", async () => {
+      const clock = sinon.useFakeTimers({ toFake: ["performance"] });
+      try {
+        const load = restoring({}, async () => undefined);
+        await load();
+        mirrored(RECORD, "mirrored");
+        mirrored(HISTORY, [{ id: "a", ts: 1 }]);
+        clock.tick(29_999);
+        expect([await load(), redis.gateway.reads]).to.deep.equal([undefined, 1]);
+        const another = decorate(RedisRestored(HISTORY, { adopt: () => {} }), async () => undefined);
+        expect(await another()).to.deep.equal([{ id: "a", ts: 1 }]);
+        clock.tick(1);
+        expect(await load()).to.equal("mirrored");
+      } finally {
+        clock.restore();
+      }
+    });
+
+    it("leaves alone what a call around it is just saving, and after that what is deleted", async () => {
+      mirrored(RECORD, "mirrored");
+      const adopt = sinon.spy();
+      const initialize = restoring({ adopt }, async () => undefined);
+      const reset = decorate(RedisMirrored([RECORD, HISTORY], { value: () => undefined }), async () => {
+        await setImmediate();
+        await initialize();
+      });
+      await reset();
+      await initialize();
+      expect([adopt.callCount, redis.gateway.reads]).to.deep.equal([0, 0]);
+    });
+
+    it("goes on where the call that was saving it has failed", async () => {
+      mirrored(RECORD, "mirrored");
+      const load = restoring({}, async () => undefined);
+      const disk = new Error("the disk is full");
+      for (const failed of [
+        Promise.reject(disk),
+        { then: (_ok: unknown, fail: (error: Error) => void) => fail(disk) },
+      ]) {
+        const save = decorate(RedisMirrored(RECORD), (_value: unknown) => failed);
+        const saving = save("value") as PromiseLike<unknown>;
+        await saving.then(undefined, () => {});
+        expect(await load()).to.equal("mirrored");
+      }
+    });
+
+    it("asks the host's `isEmpty` with the object", async () => {
+      mirrored(RECORD, "mirrored");
+      const self = { defaults: { name: "default" } };
+      const isEmpty = (value: unknown, host: typeof self) => value === host.defaults;
+      const load = restoring({ isEmpty }, async function (this: typeof self) {
+        return this.defaults;
+      });
+      expect(await Reflect.apply(load, self, [])).to.equal("mirrored");
+    });
+
+    it("reads and adopts by methods that are named", async () => {
+      mirrored(RECORD, "mirrored");
+      mirrored(HISTORY, [{ id: "a", ts: 1 }]);
+      class Store extends Map<string, unknown> {}
+      const store = new Store();
+      const initialize = decorate(RedisRestored([RECORD, HISTORY], { read: "get", adopt: "set" }), async () => "done");
+      expect(await Reflect.apply(initialize, store, [])).to.equal("done");
+      expect(Object.fromEntries(store)).to.deep.equal({ [RECORD]: "mirrored", [HISTORY]: [{ id: "a", ts: 1 }] });
+    });
+
+    it("counts a value as absent where the object has no method of the name", async () => {
+      mirrored(RECORD, "mirrored");
+      expect(
+        await Reflect.apply(
+          restoring({ adopt: "store" }, async () => undefined),
+          {},
+          [],
+        ),
+      ).to.equal(undefined);
+      expect(unreadable).to.deep.equal([{ userId: "alice", record: RECORD, detail: "It could not be adopted." }]);
     });
 
     it("is of the user that the decorator names, whoever is signed in", async () => {

@@ -32,7 +32,18 @@ describe("records", () => {
     });
   });
 
+  it("of custom modes leave out what belongs to a project, and nothing else", () => {
+    const { select } = new Catalogue().find("customModes")!;
+    const modes = [{ slug: "a", source: "project" }, { slug: "b", source: "global" }, { slug: "c" }, null, "text"];
+    expect(select(modes)).to.deep.equal(modes.slice(1));
+    expect([select("no list"), select(undefined)]).to.deep.equal(["no list", undefined]);
+  });
+
   for (const [options, message] of [
+    [
+      { name: "a", kind: "document", select: "project" },
+      "Expected `select` of a record to be a function, got `project` (string)",
+    ],
     [
       { name: "a:b", kind: "document" },
       "Expected `name` of a record to be a letter followed by letters, digits, `.`, `_` or `-`, got `a:b` (string)",

@@ -174,6 +174,18 @@ describe("RedisSyncService", () => {
     });
   });
 
+  describe("a record that selects", () => {
+    it("is mirrored with what it selects, and deleted where there is nothing to select from", async () => {
+      gateway.store.set("roo:alice:customModes", "[]");
+      service.set(MODES, [{ slug: "a", source: "project" }, { slug: "b" }]);
+      await timers.tickAsync(100);
+      expect(gateway.store.get("roo:alice:customModes")).to.equal('[{"slug":"b"}]');
+      service.delete(MODES);
+      await timers.tickAsync(100);
+      expect(gateway.store.get("roo:alice:customModes")).to.equal(undefined);
+    });
+  });
+
   describe("a failed batch", () => {
     it("is put back, and what was saved meanwhile wins", async () => {
       const release = gateway.holdWrites();
