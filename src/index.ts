@@ -62,13 +62,9 @@ export type {
 } from "./sync/redis-gateway.js";
 export type { FlushResult } from "./sync/flush-waiters.js";
 export type { RecordVersion } from "./sync/record-history.js";
-export {
-  type AdoptRemote,
-  type FoundValue,
-  RedisSyncService,
-  type RedisSyncServiceOptions,
-  type TakeRemote,
-} from "./sync/redis-sync-service.js";
+export type { AdoptRemote, TakeRemote } from "./sync/adoptions.js";
+export type { FoundValue } from "./sync/record-reader.js";
+export { RedisSyncService, type RedisSyncServiceOptions } from "./sync/redis-sync-service.js";
 export type { SyncTimings } from "./sync/timings.js";
 export type { PreparedWrite } from "./sync/writes.js";
 export type { BufferLimits } from "./sync/write-buffer.js";

@@ -1,7 +1,8 @@
 import { isPromise } from "node:util/types";
 import { systemClock, withDeadline } from "../sync/clock.js";
 import type { RecordId } from "../sync/keys.js";
-import type { FoundValue, RedisSyncService } from "../sync/redis-sync-service.js";
+import type { FoundValue } from "../sync/record-reader.js";
+import type { RedisSyncService } from "../sync/redis-sync-service.js";
 import type { PreparedWrite } from "../sync/writes.js";
 import { AbsentRecords } from "./absent-records.js";
 import { ignoreRejection, ignoringErrors } from "./intercepted-call.js";

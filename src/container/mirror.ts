@@ -12,7 +12,8 @@ import { MirrorEmitter, type MirrorEvents, type MirrorListener, type MirrorStatu
 import type { RecordId } from "../sync/keys.js";
 import type { FlushResult } from "../sync/flush-waiters.js";
 import type { RecordVersion } from "../sync/record-history.js";
-import type { AdoptRemote, RedisSyncService } from "../sync/redis-sync-service.js";
+import type { AdoptRemote } from "../sync/adoptions.js";
+import type { RedisSyncService } from "../sync/redis-sync-service.js";
 import { activeMirrorModule, noopMirrorModule } from "./modules.js";
 import { TOKENS } from "./tokens.js";
 

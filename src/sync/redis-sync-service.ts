@@ -1,22 +1,15 @@
 import { randomBytes } from "node:crypto";
+import { type AdoptRemote, Adoptions } from "./adoptions.js";
 import { Author } from "./author.js";
 import { type Attempt, CircuitBreaker } from "./circuit-breaker.js";
-import { type Clock, systemClock, type Timer, withDeadline } from "./clock.js";
+import { type Clock, systemClock, type Timer } from "./clock.js";
 import type { Codec } from "./codec.js";
 import { bytesOf, type CollectionChange, combineChanges, toWireItems, withoutWhole } from "./collection-change.js";
 import { takeCollection } from "./collection-snapshot.js";
-import { type CollectionId, Collections, overlay } from "./collections.js";
+import { type CollectionId, Collections } from "./collections.js";
 import type { StoredBody } from "./compression.js";
-import { digestOf } from "./digest.js";
 import { type Encoded, Encoder } from "./encoder.js";
-import {
-  ConnectionLostError,
-  describeError,
-  KeyRingError,
-  MirrorError,
-  RefusedError,
-  UnreadableValueError,
-} from "./errors.js";
+import { ConnectionLostError, describeError, MirrorError, RefusedError } from "./errors.js";
 import { type FlushResult, FlushWaiters } from "./flush-waiters.js";
 import { HeldWrites } from "./held-writes.js";
 import type { KeySpace, RecordId } from "./keys.js";
@@ -30,22 +23,24 @@ import {
   type MirrorState,
   type MirrorStatus,
 } from "./mirror-events.js";
+import { NewsSource } from "./news-source.js";
 import { folderOf, type NeededChange, Reconciler } from "./reconciler.js";
 import { RecordHistory, type RecordVersion } from "./record-history.js";
+import { type FoundValue, RecordReader } from "./record-reader.js";
 import { type Catalogue, isMerged, type RecordDefinition } from "./records.js";
-import { isRemote, RemoteChanges, type RemoteNews } from "./remote-changes.js";
+import { isRemote, RemoteChanges } from "./remote-changes.js";
 import type {
   CollectionState,
   CollectionWrite,
   MergeOutcome,
   RedisGateway,
-  StoredCollection,
   StoredState,
   WireOutcome,
   WireWrite,
 } from "./redis-gateway.js";
 import { takeSnapshot } from "./snapshot.js";
 import { DEFAULT_TIMINGS, type SyncTimings } from "./timings.js";
+import { UnsentWrites } from "./unsent-writes.js";
 import type { Stamp, Version } from "./version.js";
 import { type BufferLimits, WriteBuffer } from "./write-buffer.js";
 import {
@@ -112,23 +107,6 @@ interface Refusal {
   readonly error: MirrorError;
 }
 
-/** What `find` found. */
-export interface FoundValue {
-  readonly value: unknown;
-  /** `undefined`: a save of this process that is still on its way. */
-  readonly version: Version | undefined;
-  /** As it lies in Redis. */
-  readonly stored: StoredBody | undefined;
-  /** Of a collection whose items are merged: what is there. */
-  readonly collection?: StoredCollection | undefined;
-}
-
-/** What a local value becomes with what another instance changed, to be saved as it is given; `undefined`: it stays. */
-export type TakeRemote = (local: unknown) => { readonly value: unknown } | undefined;
-
-/** Reads the local value, asks `take` what it becomes, and saves that: with nothing in between, or under the host's lock. */
-export type AdoptRemote = (take: TakeRemote) => unknown;
-
 /**
  * Gets saves to Redis eventually, and never hurts the one who saves: `set` and `delete` return at once and do not
  * throw, whatever Redis does. One save's path reads downwards: taken, pending, batch window, drain, Redis.
@@ -137,7 +115,6 @@ export class RedisSyncService {
   readonly #gateway: RedisGateway;
   readonly #catalogue: Catalogue;
   readonly #keySpace: KeySpace;
-  readonly #codec: Codec;
   readonly #encoder: Encoder;
   readonly #timings: SyncTimings;
   readonly #clock: Clock;
@@ -153,21 +130,20 @@ export class RedisSyncService {
   readonly #events = new MirrorEmitter();
   readonly #pending: WriteBuffer<PendingWrite>;
   readonly #held: HeldWrites;
+  readonly #unsent: UnsentWrites;
+  readonly #reader: RecordReader;
+  readonly #adoptions: Adoptions;
   readonly #counts = { saves: 0, batches: 0, sentKeys: 0, sentBytes: 0, savedBytes: 0 };
   #health: { readonly state: MirrorState; readonly reason?: string; readonly since: Date } = {
     state: "connecting",
     since: new Date(),
   };
-  /** What is on its way: not pending any more, and not yet in Redis. */
-  #batch: readonly PendingWrite[] = [];
   /** The one that is under way. What comes of any other is of no interest. */
   #attempt: Attempt | undefined;
   #leaseTimer: Timer | undefined;
   #timer: Timer | undefined;
   #isDue = false;
   #sequence = 0;
-  /** What is being restored into the local store, as JSON: the host will save it. */
-  readonly #adopting = new Map<string, { readonly text: string | undefined }>();
   #closing: Promise<FlushResult> | undefined;
   #isClosed = false;
 
@@ -186,12 +162,12 @@ export class RedisSyncService {
     this.#gateway = gateway;
     this.#catalogue = catalogue;
     this.#keySpace = keySpace;
-    this.#codec = codec;
     this.#encoder = new Encoder(codec, clock);
     this.#timings = { ...DEFAULT_TIMINGS, ...timings };
     this.#clock = clock;
     this.#pending = new WriteBuffer(limits, combineWrites);
     this.#held = new HeldWrites({ limits, timings: this.#timings, clock, onDue: () => this.#releaseHeld() });
+    this.#unsent = new UnsentWrites(this.#pending, this.#held);
     this.#flushWaiters = new FlushWaiters(clock);
     this.#history = new RecordHistory(gateway, codec, clock);
     this.#breaker = new CircuitBreaker({ ...this.#timings, leaseMs: ATTEMPT_LEASE_MS, clock });
@@ -203,7 +179,26 @@ export class RedisSyncService {
     this.#author.startAfter(this.#ledger.latest, LEDGER_DELAY_MS);
     this.#collections = new Collections({ gateway, ledger: this.#ledger, author: this.#author, limits });
     this.#reconciler = this.#makeReconciler(limits);
-    this.#remoteChanges = isSharedLive ? this.#makeRemoteChanges(limits) : undefined;
+    this.#reader = this.#makeReader(codec);
+    const parts = {
+      gateway,
+      catalogue,
+      keySpace,
+      codec,
+      ledger: this.#ledger,
+      author: this.#author,
+      collections: this.#collections,
+      reconciler: this.#reconciler,
+      unsent: this.#unsent,
+      reader: this.#reader,
+      ttlSecondsOf: (record: RecordDefinition | undefined) => this.#ttlSecondsOf(record),
+    };
+    this.#remoteChanges = isSharedLive ? this.#makeRemoteChanges(limits, new NewsSource(parts)) : undefined;
+    this.#adoptions = new Adoptions({
+      ...parts,
+      remoteChanges: this.#remoteChanges,
+      isClosing: () => this.#closing !== undefined,
+    });
     gateway.onConnectionLost = () => this.#drainSoon(this.#timings.batchWindowMs);
   }
 
@@ -218,11 +213,10 @@ export class RedisSyncService {
       limits,
       timings: this.#timings,
       repairs: {
-        isUnsent: (redisKey) => this.#unsent(redisKey) !== undefined,
+        isUnsent: (redisKey) => this.#unsent.of(redisKey) !== undefined,
         enqueue: (write, stamp) => this.#enqueue(this.#toPending(write, stamp)),
         sendChanges: (changes) => this.#sendChanges(changes),
-        unreadable: ({ userId, record }, detail) =>
-          this.#events.emit("unreadable", { userId, record: record.name, detail }),
+        unreadable: ({ userId, record: { name } }, detail) => this.#unreadable({ userId, record: name }, detail),
         onDue: () => this.#drainSoon(0),
         recordOf: (redisKey) => this.#catalogue.find(redisKey.slice(folderOf(redisKey).length)),
         found: (redisKey, state) => this.#foundState(redisKey, state),
@@ -232,14 +226,41 @@ export class RedisSyncService {
     });
   }
 
-  #makeRemoteChanges({ maxKeys }: BufferLimits): RemoteChanges {
+  #foundState(redisKey: string, state: StoredState | CollectionState): void {
+    if ("fingerprint" in state) this.#remoteChanges?.found(redisKey, state.fingerprint);
+    else if (isRemote(this.#author, state.version, this.#ledger.get(redisKey)?.version))
+      this.#remoteChanges?.suspect(redisKey);
+  }
+
+  #makeReader(codec: Codec): RecordReader {
+    return new RecordReader({
+      gateway: this.#gateway,
+      catalogue: this.#catalogue,
+      keySpace: this.#keySpace,
+      codec,
+      collections: this.#collections,
+      unsent: this.#unsent,
+      author: this.#author,
+      breaker: this.#breaker,
+      clock: this.#clock,
+      readTimeoutMs: this.#timings.readTimeoutMs,
+      onAsked: (redisKey, id) => this.#remoteChanges?.follow(redisKey, id),
+      onAnswered: () => {
+        if (this.#health.state === "connecting") this.#setHealth("connected");
+      },
+      onUnreadable: (id, detail) => this.#unreadable(id, detail),
+      onLost: () => this.#drainSoon(this.#timings.batchWindowMs),
+    });
+  }
+
+  #makeRemoteChanges({ maxKeys }: BufferLimits, news: NewsSource): RemoteChanges {
     return new RemoteChanges({
       gateway: this.#gateway,
       author: this.#author,
       clock: this.#clock,
       timings: this.#timings,
       maxRecords: maxKeys,
-      look: (redisKey, id) => this.#lookForNews(redisKey, id),
+      look: (redisKey, id) => news.look(redisKey, id),
       onNews: ({ userId, record }) => this.#events.emit("remoteChange", { userId, record }),
       onListening: () => {
         this.#reconciler.demand();
@@ -250,13 +271,12 @@ export class RedisSyncService {
   }
 
   get status(): MirrorStatus {
-    const inFlight = this.#batch;
     const reason = this.#health.reason ?? this.#held.reason;
     return {
       ...this.#health,
       ...(reason !== undefined && { reason }),
-      pending: this.#pending.keys + inFlight.length + this.#held.keys,
-      pendingBytes: this.#pending.bytes + inFlight.reduce((sum, write) => sum + write.bytes, 0) + this.#held.bytes,
+      pending: this.#unsent.keys,
+      pendingBytes: this.#unsent.bytes,
       ...this.#counts,
     };
   }
@@ -336,11 +356,7 @@ export class RedisSyncService {
   }
 
   #takeDocument(write: PreparedDocument): PendingDocument | undefined {
-    const adopted = this.#adopting.get(write.redisKey);
-    this.#adopting.delete(write.redisKey);
-    // What was restored is in the mirror already, and older than what anybody saves now.
-    if (adopted !== undefined && adopted.text === write.text && this.#unsent(write.redisKey) === undefined)
-      return undefined;
+    if (this.#adoptions.isAdopted(write)) return undefined;
     const pending = this.#toPending(write, this.#author.tick());
     this.#noteDown(pending);
     return pending;
@@ -459,13 +475,13 @@ export class RedisSyncService {
 
   #begin(attempt: Attempt): void {
     this.#attempt = attempt;
-    this.#batch = this.#pending.take(BATCH_LIMITS);
+    this.#unsent.batch = this.#pending.take(BATCH_LIMITS);
     this.#leaseTimer = this.#clock.setTimeout(
       () => this.#conclude(attempt, new ConnectionLostError(`The attempt did not end within ${ATTEMPT_LEASE_MS} ms.`)),
       ATTEMPT_LEASE_MS,
     );
     this.#leaseTimer.unref?.();
-    void this.#try(attempt, this.#batch).then(
+    void this.#try(attempt, this.#unsent.batch).then(
       (refusal) => this.#conclude(attempt, refusal),
       (error: unknown) => this.#conclude(attempt, toMirrorError(error)),
     );
@@ -479,12 +495,13 @@ export class RedisSyncService {
   #conclude(attempt: Attempt, failure: MirrorError | undefined): void {
     if (this.#isOver(attempt)) return;
     this.#clock.clearTimeout(this.#leaseTimer);
-    const keys = this.#batch.length;
+    const keys = this.#unsent.batch.length;
     this.#attempt = undefined;
     // What may be refused for ever goes behind what else waits.
-    if (failure instanceof RefusedError && failure.isOfOneKey) this.#giveUpAll(this.#pending.addBehind(this.#batch));
-    else this.#putBack(this.#batch);
-    this.#batch = [];
+    if (failure instanceof RefusedError && failure.isOfOneKey)
+      this.#giveUpAll(this.#pending.addBehind(this.#unsent.batch));
+    else this.#putBack(this.#unsent.batch);
+    this.#unsent.batch = [];
     if (failure === undefined) this.#succeeded(attempt);
     else this.#failed(attempt, failure, keys);
     this.#afterAttempt();
@@ -500,7 +517,7 @@ export class RedisSyncService {
     await this.#gateway.connect();
     const refused = await this.#compareWhole(attempt, batch);
     if (this.#isOver(attempt)) return undefined;
-    const waiting = this.#batch.filter((write) => refused.every((refusal) => refusal.write !== write));
+    const waiting = this.#unsent.batch.filter((write) => refused.every((refusal) => refusal.write !== write));
     const written = waiting.filter((write) => write.kind === "document");
     const merged = waiting.filter((write) => write.kind === "collection");
     const [encoded, collections] = await Promise.all([
@@ -550,7 +567,7 @@ export class RedisSyncService {
     }
     if (compared.size === 0 || this.#isOver(attempt)) return refused;
     this.#ledger.saveNow(() => this.#author.latest);
-    this.#batch = this.#batch.map((write) => compared.get(write) ?? write);
+    this.#unsent.batch = this.#unsent.batch.map((write) => compared.get(write) ?? write);
     return refused;
   }
 
@@ -560,7 +577,7 @@ export class RedisSyncService {
     for (const [index, write] of written.entries()) {
       const value = encoded[index];
       if (value instanceof MirrorError) {
-        this.#batch = this.#batch.filter((other) => other !== write);
+        this.#unsent.batch = this.#unsent.batch.filter((other) => other !== write);
         this.#drop(write, "not-encrypted", describeError(value));
         this.#flushWaiters.settle(write, "it could not be encrypted");
       } else {
@@ -631,8 +648,8 @@ export class RedisSyncService {
     }
     const counting = this.#holdApart(refused, keys > 0);
     const sent = new Set<PendingWrite>([...documents, ...collections, ...unread].map(({ write }) => write));
-    const others = this.#batch.filter((write) => !sent.has(write));
-    this.#batch = [...others, ...again, ...counting.map(({ write }) => write)];
+    const others = this.#unsent.batch.filter((write) => !sent.has(write));
+    this.#unsent.batch = [...others, ...again, ...counting.map(({ write }) => write)];
     return counting[0]?.error;
   }
 
@@ -641,7 +658,7 @@ export class RedisSyncService {
     const attempt = this.#attempt!;
     // No flush waits for them: they are no saves, and say nothing of one that was made meanwhile.
     const writes = changes.map(({ id, change }) => ({ ...this.#toPendingChange(id, change), sequence: 0 }));
-    this.#batch = [...this.#batch, ...writes];
+    this.#unsent.batch = [...this.#unsent.batch, ...writes];
     const collections = await this.#toWireCollections(writes);
     return this.#isOver(attempt) ? undefined : this.#send(attempt, [], collections, []);
   }
@@ -808,6 +825,10 @@ export class RedisSyncService {
     this.#events.emit("dropped", { userId, record: record.name, reason, detail });
   }
 
+  #unreadable({ userId, record }: RecordId, detail: string): void {
+    this.#events.emit("unreadable", { userId, record, detail });
+  }
+
   #giveUpAll(evicted: readonly PendingWrite[]): void {
     for (const write of evicted) this.#giveUp(write, "overflow");
   }
@@ -832,7 +853,7 @@ export class RedisSyncService {
   compare(id: RecordId, local: unknown): void {
     const redisKey = this.#keySpace.keyOf(id);
     const record = this.#catalogue.find(id.record);
-    if (record === undefined || this.#closing !== undefined || this.#unsent(redisKey) !== undefined) return;
+    if (record === undefined || this.#closing !== undefined || this.#unsent.of(redisKey) !== undefined) return;
     if (isMerged(record)) {
       const held = this.#collections.snapshotOf(redisKey);
       if (held !== undefined && (local !== undefined || held.isEmpty)) return;
@@ -859,7 +880,7 @@ export class RedisSyncService {
 
   #flush(timeoutMs: number): Promise<FlushResult> {
     this.#releaseHeld();
-    return this.#waitFor([...this.#batch, ...this.#pending.all()], timeoutMs);
+    return this.#waitFor([...this.#unsent.batch, ...this.#pending.all()], timeoutMs);
   }
 
   #waitFor(awaited: readonly PendingWrite[], timeoutMs: number): Promise<FlushResult> {
@@ -891,10 +912,10 @@ export class RedisSyncService {
     this.#encoder.close();
     this.#gateway.onConnectionLost = undefined;
     this.#gateway.close();
-    for (const write of [...this.#batch, ...this.#pending.take({ maxKeys: Infinity, maxBytes: Infinity })]) {
+    for (const write of [...this.#unsent.batch, ...this.#pending.take({ maxKeys: Infinity, maxBytes: Infinity })]) {
       this.#drop(write, "closed", "the mirror was closed while it was waiting");
     }
-    this.#batch = [];
+    this.#unsent.batch = [];
     return result;
   }
 
@@ -910,189 +931,25 @@ export class RedisSyncService {
     return found?.value;
   }
 
-  // ── What others change ───────────────────────────────────────────────────────────────────────────────────────────
-
-  #foundState(redisKey: string, state: StoredState | CollectionState): void {
-    if ("fingerprint" in state) this.#remoteChanges?.found(redisKey, state.fingerprint);
-    else if (isRemote(this.#author, state.version, this.#ledger.get(redisKey)?.version))
-      this.#remoteChanges?.suspect(redisKey);
-  }
-
-  async #lookForNews(redisKey: string, { userId, record: name }: RecordId): Promise<RemoteNews> {
-    const record = this.#catalogue.find(name)!;
-    const nothing = { token: undefined, fingerprint: undefined };
-    if (this.#isSettling(redisKey, record)) return { ...nothing, isUnsettled: true };
-    if (!(await this.#connectToRead())) throw new ConnectionLostError("Nobody is there to ask.");
-    if (isMerged(record)) return this.#lookForItems({ redisKey, userId, record });
-    const [state] = await this.#gateway.renew([{ redisKey, ttlSeconds: this.#ttlSecondsOf(record) }]);
-    this.#author.observe(state?.version);
-    const isUnsettled = this.#isSettling(redisKey, record);
-    const isNews = !isUnsettled && isRemote(this.#author, state?.version, this.#ledger.get(redisKey)?.version);
-    return { ...nothing, token: isNews ? state!.version : undefined, isUnsettled };
-  }
-
-  async #lookForItems(id: CollectionId): Promise<RemoteNews> {
-    const { stored, items } = await this.#collections.findRemote(id);
-    const unsent = this.#unsentIds(id.redisKey);
-    const news = [...items].filter(([item]) => !unsent.has(item)).map(([item, { version }]) => `${item} ${version}`);
-    return {
-      token: news.length === 0 ? undefined : digestOf(news.toSorted().join("\n")),
-      fingerprint: stored.fingerprint,
-      isUnsettled: news.length < items.size,
-    };
-  }
-
-  /** Whether what this process has itself to say about a record decides what is news of it. */
-  #isSettling(redisKey: string, record: RecordDefinition): boolean {
-    if (this.#reconciler.isUncompared(redisKey)) return true;
-    const unsent = this.#allUnsent(redisKey);
-    if (!isMerged(record)) return unsent.length > 0;
-    return unsent.some((write) => write.kind === "collection" && write.change.wholeSince !== undefined);
-  }
-
-  #unsentIds(redisKey: string): Set<string> {
-    const writes = this.#allUnsent(redisKey);
-    return new Set(writes.flatMap((write) => (write.kind === "collection" ? [...write.change.items.keys()] : [])));
-  }
-
   /** As `get`, and does not count as seen by this instance before `saw` is told. */
-  async find({ userId, record: name }: RecordId): Promise<FoundValue | undefined> {
-    const record = this.#catalogue.find(name);
-    if (record === undefined || this.#closing !== undefined) return undefined;
-    try {
-      const redisKey = this.#keySpace.keyOf({ userId, record: name });
-      this.#remoteChanges?.follow(redisKey, { userId, record: name });
-      const unsent = this.#unsent(redisKey);
-      if (unsent?.kind === "document")
-        return unsent.text === undefined
-          ? undefined
-          : { value: JSON.parse(unsent.text), version: undefined, stored: undefined };
-      const reading = isMerged(record) ? this.#readCollection(record, redisKey) : this.#read(record, redisKey);
-      return await this.#withReadDeadline(reading);
-    } catch (error) {
-      this.#failedToRead({ userId, record: name }, error);
-      return undefined;
-    }
-  }
-
-  #withReadDeadline<T>(reading: Promise<T>): Promise<T> {
-    return withDeadline(reading, {
-      deadlineMs: this.#timings.readTimeoutMs,
-      onExpired: () => new ConnectionLostError(`No answer within ${this.#timings.readTimeoutMs} ms.`),
-      clock: this.#clock,
-      isHoldingProcess: true,
-    });
-  }
-
-  #failedToRead({ userId, record }: RecordId, error: unknown): void {
-    if (error instanceof UnreadableValueError || error instanceof KeyRingError) {
-      this.#events.emit("unreadable", { userId, record, detail: error.message });
-    } else {
-      // One owner decides what a failing connection means; this only makes it look.
-      this.#drainSoon(this.#timings.batchWindowMs);
-    }
+  find(id: RecordId): Promise<FoundValue | undefined> {
+    return this.#closing === undefined ? this.#reader.find(id) : Promise.resolve(undefined);
   }
 
   /** This instance knows the value from now on, and may overwrite it. */
-  saw(id: RecordId, { value, version }: FoundValue): void {
-    const record = this.#catalogue.find(id.record);
-    if (version === undefined || record === undefined) return;
-    this.#ledger.saw(this.#keySpace.keyOf(id), version, JSON.stringify(value), record.encrypted);
-    this.#ledger.saveSoon(() => this.#author.latest);
+  saw(id: RecordId, found: FoundValue): void {
+    this.#adoptions.saw(id, found);
   }
 
   /** The local store takes over what was found; `adopt` saves it there. What that throws makes it unseen again. */
-  async adopt(id: RecordId, found: FoundValue, adopt: () => Promise<unknown>): Promise<void> {
-    const redisKey = this.#keySpace.keyOf(id);
-    const before = this.#ledger.get(redisKey);
-    const record = this.#catalogue.find(id.record);
-    const { collection } = found;
-    const takeBack =
-      collection === undefined || record === undefined
-        ? undefined
-        : this.#collections.adopt({ redisKey, userId: id.userId, record }, found.value, collection);
-    const adopting = { text: JSON.stringify(found.value) };
-    // Before, because adopting saves it, and that is neither news nor overwrites what nobody here has seen.
-    this.saw(id, found);
-    this.#adopting.set(redisKey, adopting);
-    try {
-      await adopt();
-      this.#ledger.own(id.record, redisKey);
-      // At once: a crash right after the next save must not leave a store that does not know what that save was based on.
-      this.#ledger.saveNow(() => this.#author.latest);
-    } catch (error) {
-      this.#ledger.restore(redisKey, before);
-      takeBack?.();
-      throw error;
-    } finally {
-      this.#collections.adoptionOver(redisKey);
-      if (this.#adopting.get(redisKey) === adopting) this.#adopting.delete(redisKey);
-    }
-    if (collection === undefined) this.#rememberFound(id, redisKey, found);
-  }
-
-  /** Should a server lose what was found there, it gets it back. */
-  #rememberFound(id: RecordId, redisKey: string, { stored, version }: FoundValue): void {
-    if (stored === undefined || version === undefined) return;
-    // Something later may have arrived in the meantime.
-    if (this.#ledger.get(redisKey)?.version !== version) return;
-    const ttlSeconds = this.#ttlSecondsOf(this.#catalogue.find(id.record));
-    this.#reconciler.remember({ redisKey, value: stored, version, ttlSeconds });
+  adopt(id: RecordId, found: FoundValue, adopt: () => Promise<unknown>): Promise<void> {
+    return this.#adoptions.adopt(id, found, adopt);
   }
 
   /** Whether this store has emptied the record after `found` was saved, or may have: then it is to stay empty. */
-  isCleared(id: RecordId, { version, stored }: FoundValue): boolean {
-    const cleared = this.#ledger.get(this.#keySpace.keyOf(id))?.cleared;
-    if (cleared === undefined || stored === undefined) return false;
-    return (version ?? "") <= cleared.version || this.#author.isFromOwnFuture(version);
+  isCleared(id: RecordId, found: FoundValue): boolean {
+    return this.#adoptions.isCleared(id, found);
   }
-
-  async #read(record: RecordDefinition, redisKey: string): Promise<FoundValue | undefined> {
-    if (!(await this.#connectToRead())) return undefined;
-    const { value, version } = await this.#gateway.read(redisKey);
-    this.#author.observe(version);
-    if (this.#health.state === "connecting") this.#setHealth("connected");
-    if (value === undefined) return undefined;
-    return { value: await this.#codec.decode(record, redisKey, value), version, stored: value };
-  }
-
-  /** With what of this process is still on its way. */
-  async #readCollection(record: RecordDefinition, redisKey: string): Promise<FoundValue | undefined> {
-    if (!(await this.#connectToRead())) return undefined;
-    const collection = await this.#gateway.readCollection(redisKey);
-    const { value: stored, version } = collection;
-    this.#author.observe(version);
-    if (this.#health.state === "connecting") this.#setHealth("connected");
-    const unsent = this.#allUnsent(redisKey).flatMap((write) => (write.kind === "collection" ? [write.change] : []));
-    const changes = [...this.#collections.deletionsIn(redisKey, collection), ...unsent];
-    if (stored === undefined && changes.length === 0) return undefined;
-    const value = stored === undefined ? [] : await this.#codec.decode(record, redisKey, stored);
-    return { value: overlay(record, value, changes), version, stored, collection };
-  }
-
-  /** A refusal to write does not keep from reading, but where nobody is to be found there is no point in knocking. */
-  async #connectToRead(): Promise<boolean> {
-    if (this.#breaker.state.kind === "open" && !this.#gateway.isConnected) return false;
-    await this.#gateway.connect();
-    return true;
-  }
-
-  /** This process's own save of a record that is still on its way to Redis. */
-  #unsent(redisKey: string): PendingWrite | undefined {
-    return (
-      this.#pending.get(redisKey) ??
-      this.#held.get(redisKey) ??
-      this.#batch.find((write) => write.redisKey === redisKey)
-    );
-  }
-
-  /** All of it, in the order in which it was saved. */
-  #allUnsent(redisKey: string): PendingWrite[] {
-    const sent = this.#batch.find((write) => write.redisKey === redisKey);
-    return [sent, this.#held.get(redisKey), this.#pending.get(redisKey)].filter((write) => write !== undefined);
-  }
-
-  // ── Taking over what others changed ──────────────────────────────────────────────────────────────────────────────
 
   /**
    * Reads what another instance changed, then calls `adopt`, which asks `take` what its local value becomes and saves that:
@@ -1100,84 +957,7 @@ export class RedisSyncService {
    * Rejects with what `adopt` throws. @throws TypeError if there is no such record.
    */
   async adoptRemote(id: RecordId, adopt: AdoptRemote): Promise<boolean> {
-    const record = this.#expectRecord(id);
-    const redisKey = this.#keySpace.keyOf(id);
-    if (this.#closing !== undefined) return false;
-    let take: TakeRemote | undefined;
-    try {
-      const reading = isMerged(record)
-        ? this.#readRemoteItems({ redisKey, userId: id.userId, record })
-        : this.#readRemoteDocument(id, record, redisKey);
-      take = await this.#withReadDeadline(reading);
-    } catch (error) {
-      this.#failedToRead(id, error);
-    }
-    if (take === undefined) return false;
-    let hasTaken = false;
-    const before = this.#ledger.get(redisKey);
-    try {
-      await adopt((local) => {
-        const taken = hasTaken || !this.#canTake(id, redisKey) ? undefined : take(local);
-        hasTaken ||= taken !== undefined;
-        return taken;
-      });
-    } catch (error) {
-      if (hasTaken && !isMerged(record)) this.#ledger.restore(redisKey, before);
-      throw error;
-    } finally {
-      this.#collections.takenOver(redisKey);
-      if (hasTaken && !isMerged(record)) this.#adopting.delete(redisKey);
-    }
-    if (!hasTaken) return false;
-    this.#ledger.own(id.record, redisKey);
-    // At once: a crash must not leave a store that does not know what it has taken over.
-    this.#ledger.saveNow(() => this.#author.latest);
-    return true;
-  }
-
-  /** What this process has itself to say decides first, and another user's local store takes nothing over. */
-  #canTake({ record }: RecordId, redisKey: string): boolean {
-    if (this.#closing !== undefined || (this.#ledger.ownerOf(record) ?? redisKey) !== redisKey) return false;
-    const isUnderWay = this.#unsent(redisKey) !== undefined || this.#reconciler.isUncompared(redisKey);
-    if (isUnderWay) this.#remoteChanges?.postpone(redisKey);
-    return !isUnderWay;
-  }
-
-  async #readRemoteItems(id: CollectionId): Promise<TakeRemote | undefined> {
-    if (!(await this.#connectToRead())) return undefined;
-    const remote = await this.#collections.readRemote(id);
-    const value = await this.#codec.decode(id.record, id.redisKey, remote.stored.value ?? "[]");
-    return (local) => {
-      if (local !== undefined && !Array.isArray(local)) return undefined;
-      const list = this.#collections.take(id, remote, value, (local as unknown[] | undefined) ?? []);
-      return list === undefined ? undefined : { value: list };
-    };
-  }
-
-  async #readRemoteDocument(id: RecordId, record: RecordDefinition, redisKey: string): Promise<TakeRemote | undefined> {
-    if (!(await this.#connectToRead())) return undefined;
-    const { value: stored, version, isDeleted } = await this.#gateway.read(redisKey);
-    this.#author.observe(version);
-    if (stored === undefined && !isDeleted) return undefined;
-    const value = stored === undefined ? undefined : await this.#codec.decode(record, redisKey, stored);
-    return (local) => {
-      const found = { value, version, stored };
-      if (!isRemote(this.#author, version, this.#ledger.get(redisKey)?.version)) return undefined;
-      if (this.isCleared(id, found) || !this.#isUnchanged(record, redisKey, local)) return undefined;
-      this.saw(id, found);
-      this.#rememberFound(id, redisKey, found);
-      this.#adopting.set(redisKey, { text: JSON.stringify(value) });
-      return { value };
-    };
-  }
-
-  /** Whether a local value is what this instance knew of it; where there is none, there is nothing to lose. */
-  #isUnchanged(record: RecordDefinition, redisKey: string, local: unknown): boolean {
-    if (local === undefined) return true;
-    // Only its newest would be taken over.
-    if (record.kind === "collection" && Array.isArray(local) && local.length > record.limit) return false;
-    const snapshot = takeSnapshot(record, local);
-    return "text" in snapshot && this.#ledger.isUnchanged(redisKey, snapshot.text);
+    return this.#adoptions.adoptRemote(id, this.#expectRecord(id), adopt);
   }
 
   // ── What was overwritten ─────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import sinon from "sinon";
 import { MemoryMemento } from "#dist/sync/memento.js";
-import type { FoundValue, RedisSyncService } from "#dist/sync/redis-sync-service.js";
+import type { FoundValue } from "#dist/sync/record-reader.js";
+import type { RedisSyncService } from "#dist/sync/redis-sync-service.js";
 import { FakeGateway } from "../support/fake-gateway.js";
 import { historyOf, keyOf, mirrorOf, NOW_MS, shown, task } from "../support/task-histories.js";
 

@@ -1,0 +1,113 @@
+import type { Author } from "./author.js";
+import type { CircuitBreaker } from "./circuit-breaker.js";
+import { type Clock, withDeadline } from "./clock.js";
+import type { Codec } from "./codec.js";
+import { type Collections, overlay } from "./collections.js";
+import type { StoredBody } from "./compression.js";
+import { ConnectionLostError, KeyRingError, UnreadableValueError } from "./errors.js";
+import type { KeySpace, RecordId } from "./keys.js";
+import { type Catalogue, isMerged, type RecordDefinition } from "./records.js";
+import type { RedisGateway, StoredCollection } from "./redis-gateway.js";
+import type { UnsentWrites } from "./unsent-writes.js";
+import type { Version } from "./version.js";
+
+/** What `find` found. */
+export interface FoundValue {
+  readonly value: unknown;
+  /** `undefined`: a save of this process that is still on its way. */
+  readonly version: Version | undefined;
+  /** As it lies in Redis. */
+  readonly stored: StoredBody | undefined;
+  /** Of a collection whose items are merged: what is there. */
+  readonly collection?: StoredCollection | undefined;
+}
+
+export interface RecordReaderOptions {
+  gateway: RedisGateway;
+  catalogue: Catalogue;
+  keySpace: KeySpace;
+  codec: Codec;
+  collections: Collections;
+  unsent: UnsentWrites;
+  author: Author;
+  breaker: CircuitBreaker;
+  clock: Clock;
+  readTimeoutMs: number;
+  /** This process has to do with a record. */
+  onAsked(redisKey: string, id: RecordId): void;
+  onAnswered(): void;
+  /** What is there cannot be read. */
+  onUnreadable(id: RecordId, detail: string): void;
+  /** Redis did not answer, or not in time. */
+  onLost(): void;
+}
+
+/** Reads records for somebody who waits for them: within the read deadline, or not at all. */
+export class RecordReader {
+  readonly #options: RecordReaderOptions;
+
+  constructor(options: RecordReaderOptions) {
+    this.#options = options;
+  }
+
+  /** What the mirror holds of a record, this process's own latest save included. Does not reject. */
+  async find(id: RecordId): Promise<FoundValue | undefined> {
+    const { catalogue, keySpace, unsent, onAsked } = this.#options;
+    const record = catalogue.find(id.record);
+    if (record === undefined) return undefined;
+    try {
+      const redisKey = keySpace.keyOf(id);
+      onAsked(redisKey, id);
+      const write = unsent.of(redisKey);
+      if (write?.kind === "document")
+        return write.text === undefined
+          ? undefined
+          : { value: JSON.parse(write.text), version: undefined, stored: undefined };
+      return await this.withinDeadline(this.#read(record, redisKey));
+    } catch (error) {
+      this.failed(id, error);
+      return undefined;
+    }
+  }
+
+  /** Of a collection, with what of this process is still on its way. */
+  async #read(record: RecordDefinition, redisKey: string): Promise<FoundValue | undefined> {
+    const { gateway, collections, codec, unsent, author, onAnswered } = this.#options;
+    if (!(await this.connect())) return undefined;
+    const collection = isMerged(record) ? await gateway.readCollection(redisKey) : undefined;
+    const { value: stored, version } = collection ?? (await gateway.read(redisKey));
+    author.observe(version);
+    onAnswered();
+    const changes =
+      collection === undefined ? [] : [...collections.deletionsIn(redisKey, collection), ...unsent.changesOf(redisKey)];
+    if (stored === undefined && changes.length === 0) return undefined;
+    const value = stored === undefined ? [] : await codec.decode(record, redisKey, stored);
+    return { value: overlay(record, value, changes), version, stored, collection };
+  }
+
+  /** A refusal to write does not keep from reading, but where nobody is to be found there is no point in knocking. */
+  async connect(): Promise<boolean> {
+    const { gateway, breaker } = this.#options;
+    if (breaker.state.kind === "open" && !gateway.isConnected) return false;
+    await gateway.connect();
+    return true;
+  }
+
+  /** Somebody waits for this: the process lives until there is an answer, or the deadline. @throws ConnectionLostError */
+  withinDeadline<T>(reading: Promise<T>): Promise<T> {
+    const { readTimeoutMs, clock } = this.#options;
+    return withDeadline(reading, {
+      deadlineMs: readTimeoutMs,
+      onExpired: () => new ConnectionLostError(`No answer within ${readTimeoutMs} ms.`),
+      clock,
+      isHoldingProcess: true,
+    });
+  }
+
+  failed(id: RecordId, error: unknown): void {
+    const { onUnreadable, onLost } = this.#options;
+    if (error instanceof UnreadableValueError || error instanceof KeyRingError) onUnreadable(id, error.message);
+    // One owner decides what a failing connection means; this only makes it look.
+    else onLost();
+  }
+}
