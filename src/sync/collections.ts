@@ -39,6 +39,8 @@ interface Adoptions {
   readonly before: LocalCollection | undefined;
   /** What it holds when the latest of them has succeeded. */
   restored: LocalCollection | undefined;
+  /** The versions that these items have in the mirror. */
+  versions: ReadonlyMap<string, Version>;
 }
 
 /** What the mirror has of a collection, and what it lacks. */
@@ -106,7 +108,8 @@ export class Collections {
     const before = this.#locals.get(id.redisKey)?.snapshot;
     this.#hold(id, snapshot ?? NO_ITEMS);
     if (snapshot === undefined) return this.#clear(id.redisKey);
-    if (this.#adopting.has(id.redisKey) && before !== undefined) return this.#adopted(id.redisKey, before, snapshot);
+    const adoptions = this.#adopting.get(id.redisKey);
+    if (adoptions !== undefined && before !== undefined) return this.#adopted(id.redisKey, before, snapshot, adoptions);
     if (before === undefined) return this.#saveFirst(id, snapshot);
     const items = this.#difference(id, before, snapshot);
     return items.size === 0 ? undefined : { ...NO_CHANGE, items };
@@ -202,15 +205,26 @@ export class Collections {
     return { ...NO_CHANGE, cleared };
   }
 
-  /** What the host has changed of what was restored. What it left out it has not deleted. */
-  #adopted(redisKey: string, restored: CollectionSnapshot, now: CollectionSnapshot): CollectionChange | undefined {
+  /**
+   * What the host has changed of what was restored. What it left out it has not deleted: it may be about to save it, if
+   * it takes the items over one by one.
+   */
+  #adopted(
+    redisKey: string,
+    before: CollectionSnapshot,
+    now: CollectionSnapshot,
+    { restored, versions }: Adoptions,
+  ): CollectionChange | undefined {
     const known = this.#ledger.itemsOf(redisKey);
     this.#releaseOthers(known, now);
     const items = new Map<string, ItemChange>();
     let version: Version | undefined;
     for (const item of now.items.values()) {
-      if (restored.items.get(item.id) === item) continue;
-      addChange(items, known, item, (version ??= this.#author.next()));
+      if (before.items.get(item.id) === item) continue;
+      const versionThere = versions.get(item.id);
+      if (versionThere !== undefined && restored?.snapshot.items.get(item.id)?.text === item.text)
+        known.hold(item, versionThere);
+      else addChange(items, known, item, (version ??= this.#author.next()));
     }
     return items.size === 0 ? undefined : { ...NO_CHANGE, items };
   }
@@ -415,14 +429,19 @@ export class Collections {
     const { redisKey, record } = id;
     const before = this.#locals.get(redisKey);
     const snapshot = takeCollection(record, value, undefined);
-    const adoptions = this.#adopting.get(redisKey) ?? { times: 0, before, restored: undefined };
+    const adoptions = this.#adopting.get(redisKey) ?? { times: 0, before, restored: undefined, versions: new Map() };
     adoptions.times++;
     this.#adopting.set(redisKey, adoptions);
     if ("refusal" in snapshot) return () => {};
     const known = this.#ledger.itemsOf(redisKey);
     this.#releaseOthers(known, snapshot);
-    for (const item of snapshot.items.values())
-      known.hold(item, stored.items.get(item.id)?.version ?? this.#author.signAt(item.recency));
+    const versions = new Map<string, Version>();
+    for (const item of snapshot.items.values()) {
+      const version = stored.items.get(item.id)?.version ?? this.#author.signAt(item.recency);
+      versions.set(item.id, version);
+      known.hold(item, version);
+    }
+    adoptions.versions = versions;
     this.#hold(id, snapshot);
     adoptions.restored = this.#locals.get(redisKey);
     return () => {

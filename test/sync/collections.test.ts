@@ -438,6 +438,19 @@ describe("collections that are merged", () => {
       expect([window.sent, shown()]).to.deep.equal([[[["b", undefined]]], ["a"]]);
     });
 
+    it("is not sent back either where the host takes it over item by item, and is deleted from then on", async () => {
+      const found = (await window.service.find(HISTORY))!;
+      await window.service.adopt(HISTORY, found, async () => {
+        window.save([item("a", 1)]);
+        window.save([item("b", 2), item("a", 1)]);
+      });
+      await reconcile();
+      expect([window.sent, shown()]).to.deep.equal([[], ["b", "a"]]);
+      window.save([item("b", 2)]);
+      await arrive();
+      expect([window.sent, shown()]).to.deep.equal([[[["a", undefined]]], ["b"]]);
+    });
+
     it("is nothing that was held, where the host fails to take it over", async () => {
       const found = (await window.service.find(HISTORY))!;
       const failing = window.service.adopt(HISTORY, found, () => Promise.reject(new Error("disk full")));
