@@ -1,4 +1,4 @@
-import type { ItemSnapshot } from "./collection-snapshot.js";
+import type { CollectionSnapshot, ItemSnapshot } from "./collection-snapshot.js";
 import type { WireItem } from "./redis-gateway.js";
 import { type Version, writerOf } from "./version.js";
 
@@ -68,8 +68,37 @@ function isSameWriter(one: Version | undefined, other: Version): boolean {
 /** Against the limits of what may wait: at least something for each item. */
 export function bytesOf({ items }: CollectionChange): number {
   let bytes = 0;
-  for (const [id, { item }] of items) bytes += id.length + (item?.bytes ?? 0);
+  for (const [id, change] of items) bytes += weigh(id, change);
   return bytes;
+}
+
+function weigh(id: string, { item }: ItemChange): number {
+  return id.length + (item?.bytes ?? 0);
+}
+
+/** What is to be known of a save's change before it waits. */
+export interface ChangeSummary {
+  readonly bytes: number;
+  /** Whether an item is there that was not, or is not there any more. */
+  readonly isOfOtherItems: boolean;
+  /** Whether nothing is left of what was there before. */
+  readonly isOfAllItems: boolean;
+}
+
+/** @param before Against which the change was found; `undefined`: nothing was known. */
+export function summarize({ items }: CollectionChange, before: CollectionSnapshot | undefined): ChangeSummary {
+  let bytes = 0;
+  let isOfOtherItems = false;
+  let hasDeletions = false;
+  let gone = 0;
+  for (const [id, change] of items) {
+    bytes += weigh(id, change);
+    isOfOtherItems ||= change.seen === undefined || change.item === undefined;
+    if (change.item !== undefined) continue;
+    hasDeletions = true;
+    if (before?.items.has(id) === true) gone++;
+  }
+  return { bytes, isOfOtherItems, isOfAllItems: hasDeletions && gone === before?.items.size };
 }
 
 export function toWireItems({ items }: CollectionChange): WireItem[] {

@@ -105,9 +105,15 @@ export class Collections {
 
   /** What a save has changed; `undefined`: nothing. A `snapshot` of `undefined` deletes the record. */
   save(id: CollectionId, snapshot: CollectionSnapshot | undefined): CollectionChange | undefined {
+    const change = this.#change(id, snapshot);
+    if (snapshot === undefined || snapshot.isEmpty) this.#noteEmptied(id.redisKey, change?.cleared);
+    return change;
+  }
+
+  #change(id: CollectionId, snapshot: CollectionSnapshot | undefined): CollectionChange | undefined {
     const before = this.#locals.get(id.redisKey)?.snapshot;
     this.#hold(id, snapshot ?? NO_ITEMS);
-    if (snapshot === undefined) return this.#clear(id.redisKey);
+    if (snapshot === undefined) return { ...NO_CHANGE, cleared: this.#author.next() };
     const adoptions = this.#adopting.get(id.redisKey);
     if (adoptions !== undefined && before !== undefined) return this.#adopted(id.redisKey, before, snapshot, adoptions);
     if (before === undefined) return this.#saveFirst(id, snapshot);
@@ -199,10 +205,16 @@ export class Collections {
     return oldest !== undefined && item.recency <= oldest.recency ? this.#author.signAt(item.recency) : undefined;
   }
 
-  #clear(redisKey: string): CollectionChange {
-    const cleared = this.#author.next();
-    this.#ledger.itemsOf(redisKey).clear(cleared);
-    return { ...NO_CHANGE, cleared };
+  /**
+   * Of an emptied collection there are two notes, since they answer two questions and end at two times. The ledger's entry:
+   * whether this store is empty because it was emptied, so that nothing is restored into it; until a later version is seen.
+   * `KnownItems.cleared`: whether the record was deleted for everybody, so that a server that does not know of it is told
+   * once more; for as long as its items are remembered.
+   * @param cleared `undefined`: a list without items was saved, which deletes no more than what this store had.
+   */
+  #noteEmptied(redisKey: string, cleared: Version | undefined): void {
+    if (cleared !== undefined) this.#ledger.itemsOf(redisKey).clear(cleared);
+    this.#ledger.cleared(redisKey, cleared ?? this.#author.latest, cleared === undefined ? "[]" : undefined);
   }
 
   /**

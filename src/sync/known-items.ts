@@ -47,7 +47,7 @@ export class KnownItems {
     return this.#deleted;
   }
 
-  /** When the record was last deleted here, which is to be made again as a deletion is. */
+  /** When the record was last deleted here, which is to be made again as a deletion is. Not the ledger's note: see there. */
   get cleared(): Version | undefined {
     return this.#cleared;
   }

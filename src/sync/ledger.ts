@@ -14,7 +14,10 @@ export interface LedgerEntry {
   readonly digest?: string;
   /** The same of a secret. Not written down. */
   readonly secretDigest?: string;
-  /** A save that emptied or deleted the record, as JSON; until a later version is seen, what it emptied stays gone. */
+  /**
+   * A save that emptied or deleted the record, as JSON; until a later version is seen, what it emptied stays gone. Of a
+   * collection `KnownItems.cleared` is another note, for another question: `Collections` makes both, and says which is which.
+   */
   readonly cleared?: { readonly version: Version; readonly text: string | null };
 }
 

@@ -4,7 +4,15 @@ import { Author } from "./author.js";
 import { type Attempt, CircuitBreaker } from "./circuit-breaker.js";
 import { type Clock, systemClock, type Timer } from "./clock.js";
 import type { Codec } from "./codec.js";
-import { bytesOf, type CollectionChange, combineChanges, toWireItems, withoutWhole } from "./collection-change.js";
+import {
+  bytesOf,
+  type CollectionChange,
+  combineChanges,
+  NO_CHANGE,
+  summarize,
+  toWireItems,
+  withoutWhole,
+} from "./collection-change.js";
 import { takeCollection } from "./collection-snapshot.js";
 import { type CollectionId, Collections } from "./collections.js";
 import type { StoredBody } from "./compression.js";
@@ -364,24 +372,25 @@ export class RedisSyncService {
 
   /** Only what has changed; `undefined`: nothing has. */
   #takeCollection(write: PreparedCollection): PendingCollection | undefined {
-    const { snapshot } = write;
-    const before = this.#collections.snapshotOf(write.redisKey);
+    const { redisKey, record, snapshot } = write;
+    const before = this.#collections.snapshotOf(redisKey);
     const change = this.#collections.save(write, snapshot);
-    this.#noteChange(write, change);
+    const { bytes, isOfOtherItems, isOfAllItems } = summarize(change ?? NO_CHANGE, before);
+    const isEmpty = snapshot === undefined || snapshot.isEmpty;
+    const isOwnerNews = this.#ledger.own(record.name, redisKey);
+    // At once: what the local store does not hold any more after a crash was deleted.
+    if (isOwnerNews || isOfOtherItems || isEmpty) this.#ledger.saveNow(() => this.#author.latest);
     if (change === undefined) return undefined;
     // Nothing of it is left: it may be another user's list, or a mistake.
-    const deleted = new Set([...change.items].flatMap(([id, { item }]) => (item === undefined ? [id] : [])));
-    const isOther = deleted.size > 0 && before !== undefined && [...before.items.keys()].every((id) => deleted.has(id));
-    return this.#toPendingChange(write, change, snapshot === undefined || snapshot.isEmpty || isOther);
+    return this.#toPendingChange(write, change, { bytes, keepsPrevious: isEmpty || isOfAllItems });
   }
 
   #toPendingChange(
     { redisKey, userId, record }: CollectionId,
     change: CollectionChange,
-    keepsPrevious = false,
+    { bytes = bytesOf(change), keepsPrevious = false } = {},
   ): PendingCollection {
-    const sequence = ++this.#sequence;
-    return { kind: "collection", redisKey, userId, record, change, bytes: bytesOf(change), sequence, keepsPrevious };
+    return { kind: "collection", redisKey, userId, record, change, bytes, sequence: ++this.#sequence, keepsPrevious };
   }
 
   #toPending({ redisKey, userId, record, text, bytes }: PreparedDocument, stamp: Stamp): PendingDocument {
@@ -418,17 +427,6 @@ export class RedisSyncService {
     if (isFirst) this.#ledger.saved(redisKey, this.#author.sign(stamp));
     if (isClear) this.#ledger.cleared(redisKey, this.#author.sign(stamp), text);
     this.#ledger.saveNow(() => this.#author.latest);
-  }
-
-  /** Of a collection, each save that adds or deletes: what the local store does not hold any more after a crash was deleted. */
-  #noteChange({ redisKey, record, snapshot }: PreparedCollection, change: CollectionChange | undefined): void {
-    const isOwnerNews = this.#ledger.own(record.name, redisKey);
-    const isEmpty = snapshot === undefined || snapshot.isEmpty;
-    const changes = [...(change?.items.values() ?? [])];
-    const isOtherItems = changes.some(({ seen, item }) => seen === undefined || item === undefined);
-    if (isEmpty)
-      this.#ledger.cleared(redisKey, change?.cleared ?? this.#author.latest, snapshot === undefined ? undefined : "[]");
-    if (isOwnerNews || isOtherItems || isEmpty) this.#ledger.saveNow(() => this.#author.latest);
   }
 
   // ── Pending becomes a batch ──────────────────────────────────────────────────────────────────────────────────────
@@ -987,7 +985,7 @@ export class RedisSyncService {
     if (this.#closing !== undefined) throw new ConnectionLostError("The mirror is closed.");
     const write: PendingWrite =
       prepared.kind === "collection"
-        ? this.#toPendingChange(prepared, this.#collections.replacement(prepared.snapshot), true)
+        ? this.#toPendingChange(prepared, this.#collections.replacement(prepared.snapshot), { keepsPrevious: true })
         : { ...this.#toPending(prepared, this.#author.tick()), keepsPrevious: true };
     this.#enqueue(write);
     const result = await this.#waitFor([write], this.#timings.closeTimeoutMs);
