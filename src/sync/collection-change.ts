@@ -27,23 +27,81 @@ export const NO_CHANGE: CollectionChange = { items: new Map(), cleared: undefine
 
 /** Both of them, in whatever order they were made: of each item the later change. */
 export function combineChanges(one: CollectionChange, other: CollectionChange): CollectionChange {
-  const items = new Map(one.items);
-  for (const [id, change] of other.items) {
-    const rival = items.get(id);
-    if (rival === undefined) items.set(id, change);
-    else items.set(id, combineItems(rival, change));
+  const gathered = new GatheredChange(one);
+  gathered.add(other);
+  return gathered;
+}
+
+/**
+ * Changes that wait together, combined in place: each save adds a few to fifty that wait already. Whoever has looked at
+ * the items keeps what there was then, and only after that the next change costs a copy of them.
+ */
+export class GatheredChange implements CollectionChange {
+  #items: Map<string, ItemChange>;
+  #areShared = false;
+  #bytes: number;
+  #cleared: Version | undefined;
+  #wholeSince: Version | undefined;
+
+  constructor(change: CollectionChange) {
+    this.#items = new Map(change.items);
+    this.#bytes = bytesOf(change);
+    this.#cleared = change.cleared;
+    this.#wholeSince = change.wholeSince;
   }
-  const cleared = later(one.cleared, other.cleared);
-  if (cleared !== undefined) for (const [id, { version }] of items) if (version <= cleared) items.delete(id);
-  return { items, cleared, wholeSince: earlier(one.wholeSince, other.wholeSince) };
+
+  get items(): ReadonlyMap<string, ItemChange> {
+    this.#areShared = true;
+    return this.#items;
+  }
+
+  /** As `bytesOf` counts. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get cleared(): Version | undefined {
+    return this.#cleared;
+  }
+
+  get wholeSince(): Version | undefined {
+    return this.#wholeSince;
+  }
+
+  add({ items, cleared, wholeSince }: CollectionChange): void {
+    if (this.#areShared) {
+      this.#items = new Map(this.#items);
+      this.#areShared = false;
+    }
+    for (const [id, change] of items) {
+      const rival = this.#items.get(id);
+      const combined = rival === undefined ? change : combineItems(rival, change);
+      this.#items.set(id, combined);
+      this.#bytes += weigh(id, combined) - (rival === undefined ? 0 : weigh(id, rival));
+    }
+    this.#cleared = later(this.#cleared, cleared);
+    this.#wholeSince = earlier(this.#wholeSince, wholeSince);
+    if (this.#cleared !== undefined) this.#removeUntil(this.#cleared);
+  }
+
+  #removeUntil(cleared: Version): void {
+    for (const [id, change] of this.#items) {
+      if (change.version > cleared) continue;
+      this.#items.delete(id);
+      this.#bytes -= weigh(id, change);
+    }
+  }
+}
+
+/** As it is now, whatever is added to it. */
+export function asItIs({ items, cleared, wholeSince }: CollectionChange): CollectionChange {
+  return { items, cleared, wholeSince };
 }
 
 /** Without what a comparison has to decide on. */
-export function withoutWhole(change: CollectionChange): CollectionChange {
-  const decided = [...change.items].filter(
-    ([, { version, item }]) => item === undefined || version !== change.wholeSince,
-  );
-  return { ...change, items: new Map(decided) };
+export function withoutWhole({ items, cleared, wholeSince }: CollectionChange): CollectionChange {
+  const decided = [...items].filter(([, { version, item }]) => item === undefined || version !== wholeSince);
+  return { items: new Map(decided), cleared, wholeSince };
 }
 
 /** What the earlier one had seen, was seen by the later one too: it was made here. */

@@ -5,6 +5,7 @@ import { type Attempt, CircuitBreaker } from "./circuit-breaker.js";
 import { type Clock, systemClock, type Timer } from "./clock.js";
 import type { Codec } from "./codec.js";
 import {
+  asItIs,
   bytesOf,
   type CollectionChange,
   combineChanges,
@@ -553,7 +554,7 @@ export class RedisSyncService {
           const found = await this.#collections.compare(write, write.change.wholeSince);
           // Where the local store's copy had to give way, nobody can say what of it is news: all of it goes.
           const own = this.#collections.isHeld(write.redisKey) ? withoutWhole(write.change) : write.change;
-          const change = combineChanges(found.change, { ...own, wholeSince: undefined });
+          const change = combineChanges(found.change, { ...asItIs(own), wholeSince: undefined });
           compared.set(write, { ...write, change, bytes: bytesOf(change) });
         } catch (error) {
           const failure = toMirrorError(error);

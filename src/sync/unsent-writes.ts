@@ -1,4 +1,4 @@
-import type { CollectionChange } from "./collection-change.js";
+import { asItIs, type CollectionChange } from "./collection-change.js";
 import type { HeldWrites } from "./held-writes.js";
 import type { WriteBuffer } from "./write-buffer.js";
 import type { PendingWrite } from "./writes.js";
@@ -34,9 +34,9 @@ export class UnsentWrites {
     return all.filter((write) => write !== undefined);
   }
 
-  /** Of a collection, in the same order. */
+  /** Of a collection, in the same order; as they are now, whatever is saved meanwhile. */
   changesOf(redisKey: string): CollectionChange[] {
-    return this.allOf(redisKey).flatMap((write) => (write.kind === "collection" ? [write.change] : []));
+    return this.allOf(redisKey).flatMap((write) => (write.kind === "collection" ? [asItIs(write.change)] : []));
   }
 
   #inBatch(redisKey: string): PendingWrite | undefined {

@@ -1,4 +1,4 @@
-import { bytesOf, type CollectionChange, combineChanges } from "./collection-change.js";
+import { type CollectionChange, GatheredChange } from "./collection-change.js";
 import type { CollectionSnapshot } from "./collection-snapshot.js";
 import type { StoredBody } from "./compression.js";
 import type { RecordDefinition } from "./records.js";
@@ -52,14 +52,15 @@ export interface PendingCollection extends Write, Pending {
 /** A save that is to be in Redis and is not, as far as this process knows. */
 export type PendingWrite = PendingDocument | PendingCollection;
 
-/** Of a document the later save counts; of a collection the changes of both. */
+/** Of a document the later save counts; of a collection the changes of both, which gather in the older one's. */
 export function combineWrites(older: PendingWrite, newer: PendingWrite): PendingWrite {
   if (older.kind === "document" || newer.kind === "document") return newer;
-  const change = combineChanges(older.change, newer.change);
+  const change = older.change instanceof GatheredChange ? older.change : new GatheredChange(older.change);
+  change.add(newer.change);
   return {
     ...newer,
     change,
-    bytes: bytesOf(change),
+    bytes: change.bytes,
     sequence: Math.max(older.sequence, newer.sequence),
     keepsPrevious: older.keepsPrevious || newer.keepsPrevious,
   };

@@ -1,8 +1,10 @@
 import { expect } from "chai";
 import {
+  asItIs,
   bytesOf,
   type CollectionChange,
   combineChanges,
+  GatheredChange,
   type ItemChange,
   NO_CHANGE,
   toWireItems,
@@ -78,6 +80,43 @@ describe("changes of a collection", () => {
 
   it("weigh what their texts and ids do, deletions too", () => {
     expect(bytesOf(combineChanges(changeOf("abc", 1, "Ü"), changeOf("de", 1, undefined)))).to.equal(3 + 2 + 2);
+  });
+
+  it("leave what somebody has looked at as it was, whatever is added to them", () => {
+    const gathered = new GatheredChange(changeOf("a", 1, "earlier"));
+    const kept = asItIs(gathered);
+    gathered.add(changeOf("a", 2, "later"));
+    const { items } = gathered;
+    gathered.add({ ...changeOf("b", 4, "new"), cleared: version(3), wholeSince: version(4) });
+    expect([kept, { ...kept, items }, gathered].map(textsOf)).to.deep.equal([
+      [["a", "earlier"]],
+      [["a", "later"]],
+      [["b", "new"]],
+    ]);
+    expect([kept.cleared, kept.wholeSince]).to.deep.equal([undefined, undefined]);
+  });
+
+  it("leave alone what they were gathered from", () => {
+    const [one, other] = [changeOf("a", 1, "one"), changeOf("a", 2, "other")];
+    combineChanges(one, other);
+    expect([one, other].map(textsOf)).to.deep.equal([[["a", "one"]], [["a", "other"]]]);
+  });
+
+  it("weigh at each step what they would if they were counted anew", () => {
+    const gathered = new GatheredChange(changeOf("abc", 1, "Ü"));
+    const steps = [
+      changeOf("abc", 3, "longer"),
+      changeOf("abc", 2, "too late"),
+      changeOf("de", 4, undefined),
+      changeOf("f", 6, "x"),
+      { ...NO_CHANGE, cleared: version(5) },
+      changeOf("g", 5, "cleared already"),
+    ];
+    const weights = steps.map((step) => {
+      gathered.add(step);
+      return [gathered.bytes, bytesOf(gathered)];
+    });
+    expect(weights).to.deep.equal([9, 9, 11, 13, 2, 2].map((bytes) => [bytes, bytes]));
   });
 
   it("say on the wire what of others was seen, and nothing of what the same process wrote", () => {
