@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { createInterface } from "node:readline/promises";
+import { ask } from "./terminal.js";
 
 /** Something that a package manager can get. */
 export interface Tool {
@@ -95,12 +95,7 @@ function thisSystem(): System {
     isRoot: process.getuid?.() === 0,
     isInteractive: process.stdin.isTTY && process.stderr.isTTY,
     has: (command) => spawnSync(command, ["--version"], { stdio: "ignore" }).error === undefined,
-    ask: async (question) => {
-      const terminal = createInterface({ input: process.stdin, output: process.stderr });
-      const answer = await terminal.question(question);
-      terminal.close();
-      return !/^\s*n/i.test(answer);
-    },
+    ask,
     run: ([command, ...args]) => {
       // RUNLEVEL=1: Debian's packages start their service otherwise, on the standard port, and nobody asked for that.
       const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };

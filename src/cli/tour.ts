@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { ensureRedisServer, freePort, PrivateRedisServer } from "./redis-server.js";
 import { readHistory, readProfiles } from "./tour/input-files.js";
 import { type RedisPlace, TourGuide } from "./tour/guide.js";
-import { Screen } from "./tour/screen.js";
+import { Screen } from "./screen.js";
 import { UsageError } from "./usage-error.js";
 
 const HELP = `redis-mirrored tour [--history FILE] [--profiles FILE] [--saves N] [--plain]

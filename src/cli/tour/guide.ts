@@ -7,7 +7,7 @@ import type { HistoryItem, ProviderProfiles } from "../../extension/roo-types.js
 import { Catalogue, generateKey, type MirrorOptions, TOKENS } from "../../index.js";
 import type { PrivateRedisServer } from "../redis-server.js";
 import { mirroredPart, RedisView } from "./redis-view.js";
-import { formatBytes, formatMs, type Screen } from "./screen.js";
+import { formatBytes, formatMs, type Screen } from "../screen.js";
 import { type LocalState, readLocal, type Stretch, WorkingSession } from "./session.js";
 import { judge, medianOf } from "./verdict.js";
 

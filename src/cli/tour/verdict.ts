@@ -1,4 +1,4 @@
-import { formatMs } from "./screen.js";
+import { formatMs } from "../screen.js";
 import type { Stretch } from "./session.js";
 
 /** What one run has measured; `undefined` where it could not be. */

@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from "node:util";
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 export type Style = keyof typeof CODES;
 
-/** Where the tour is shown: with colours and a line that redraws itself, or plain, for a file or a screen reader. */
+/** Where a command is shown: with colours and a line that redraws itself, or plain, for a file or a screen reader. */
 export class Screen {
   readonly #isPlain: boolean;
   readonly #write: (text: string) => void;
