@@ -13,6 +13,10 @@ const COMMANDS: Record<string, Command> = {
     summary: "Watch it work: a working session, mirrored to a Redis that is killed and comes back",
     run: async (args) => (await import("./tour.js")).tour(args),
   },
+  adopt: {
+    summary: "Decorate the persistence methods of a Roo-Code checkout, after showing how; or take it all out again",
+    run: async (args) => (await import("./adopt.js")).adopt(args),
+  },
   inspect: {
     summary: "Show what Redis holds of a user, and what each of the user's instances has of it",
     run: async (args) => (await import("./inspect.js")).inspect(args),
