@@ -9,6 +9,9 @@ const CIPHER = "aes-256-gcm";
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
+/** How every JWE of the mirror begins: members in this order, without spaces. */
+export const JWE_BEGINNING = '{"protected":"';
+
 /** RFC 7516 §7.2.2, flattened JSON serialization; every member is base64url. */
 interface FlattenedJwe {
   readonly protected: string;

@@ -334,8 +334,9 @@ async function renewOne(client: Client, redisKey: string, ttl: string): Promise<
 }
 
 function toPutCall(write: WireWrite, horizon: string): ScriptCall {
-  const { redisKey, value, ttlSeconds, version, seen, keepsPrevious } = write;
-  const args = [version, seen ?? "", horizon, String(ttlSeconds), keepsPrevious ? "1" : "0"];
+  const { redisKey, value, ttlSeconds, version, seen, keepsPrevious, isSecret = false } = write;
+  const keeping = `${keepsPrevious ? "1" : "0"}${isSecret ? "s" : ""}`;
+  const args = [version, seen ?? "", horizon, String(ttlSeconds), keeping];
   return {
     script: SCRIPT,
     keys: [redisKey, bookkeepingKey(redisKey, "version")],

@@ -1,17 +1,19 @@
 import { createHash } from "node:crypto";
+import { JWE_BEGINNING } from "./encryption.js";
 import { KEEP_PART } from "./script-parts.js";
 
 /**
  * Applies one write, atomically and idempotently, in whatever order writes arrive. Values are opaque to it.
  *
  * KEYS: value, version, and where something is to be kept: kept. ARGV: version, seen, horizon (13 digits), ttl in seconds,
- * keeps previous (0 or 1), and the value unless it is a deletion. Answers `OK`, the version that supersedes this one, or
+ * keeps previous (`0` or `1`, and `s` after it where only a JWE is kept), and the value unless it is a deletion. Answers `OK`, the version that supersedes this one, or
  * `KEEP`, which asks for the third key. Says on the value's key, as a channel, who has changed it.
  *
  * Its first write is one that a server without memory refuses, so it is applied whole or not at all.
  */
 export const PUT_SCRIPT = `
 local value, ttl = ARGV[6], ARGV[4]
+local keepsPrevious, isSecret = string.sub(ARGV[5], 1, 1) == '1', string.sub(ARGV[5], 2) == 's'
 
 local function stored(key)
   local reply = redis.pcall('GET', key)
@@ -36,10 +38,10 @@ end
 
 if current ~= ARGV[1] then
   local isSeen = current and (writer == mine or current <= ARGV[2])
-  if not isSeen or ARGV[5] == '1' then
+  if not isSeen or keepsPrevious then
     local previous = stored(KEYS[1])
     local isWorthIt = previous and previous ~= value and #previous > 2 and previous ~= 'null'
-    if isWorthIt then
+    if isWorthIt and (not isSecret or string.sub(previous, 1, ${JWE_BEGINNING.length}) == '${JWE_BEGINNING}') then
       local failure = keep(current or '0000000000000-0000-unknown', previous)
       if failure then return failure end
     end

@@ -350,7 +350,16 @@ export class Reconciler {
       // Under the version that it had: what another instance has saved since stays.
       const outcomes = await this.#gateway.write(
         batch.map(({ redisKey, value, version, ttlSeconds }) => {
-          return { redisKey, value, version, ttlSeconds, seen: version, keepsPrevious: false };
+          const isSecret = this.#repairs.recordOf(redisKey)?.encrypted === true;
+          return {
+            redisKey,
+            value,
+            version,
+            ttlSeconds,
+            seen: version,
+            keepsPrevious: false,
+            ...(isSecret && { isSecret }),
+          };
         }),
       );
       if (isOver()) return undefined;

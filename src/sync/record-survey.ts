@@ -1,13 +1,11 @@
 import { MAX_VALUE_BYTES } from "./codec.js";
 import { inflate } from "./compression.js";
+import { JWE_BEGINNING } from "./encryption.js";
 import { bookkeepingKey } from "./keys.js";
 import type { Catalogue, RecordDefinition } from "./records.js";
 import { defineRecord } from "./records.js";
 import { decodeId, type UserKey, type UserKeys } from "./user-keys.js";
 import { parseVersion, type Version } from "./version.js";
-
-/** How every JWE of the mirror begins. */
-const JWE_BEGINNING = '{"protected":"';
 
 /** An item of a collection, without what it holds. */
 export interface ItemAge {

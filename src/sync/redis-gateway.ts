@@ -14,6 +14,8 @@ export interface WireWrite {
   readonly seen: Version | undefined;
   /** Whether the previous value is kept even if it was seen: an emptied record may be a mistake. */
   readonly keepsPrevious: boolean;
+  /** Whether of what it overwrites only a JWE is kept: plain text there is a secret that lies open. Default false. */
+  readonly isSecret?: boolean;
 }
 
 /** What became of one write. */

@@ -594,6 +594,7 @@ export class RedisSyncService {
       version: this.#author.sign(stamp),
       seen: this.#ledger.get(redisKey)?.version || undefined,
       keepsPrevious,
+      ...(record.encrypted && { isSecret: true }),
     };
   }
 

@@ -55,7 +55,7 @@ export class ModelRedis {
   }
 
   put(write: WireWrite): WireOutcome {
-    const { redisKey, version, seen, keepsPrevious, ttlSeconds } = write;
+    const { redisKey, version, seen, keepsPrevious, isSecret = false, ttlSeconds } = write;
     const value = plainText(write.value);
     this.#expire(redisKey);
     const there = this.versions.get(redisKey)?.version;
@@ -69,7 +69,8 @@ export class ModelRedis {
       const isSeen = there !== undefined && (current?.writer === mine.writer || there <= (seen ?? ""));
       const previous = this.values.get(redisKey);
       const isWorthIt = previous !== undefined && previous !== value && previous.length > 2 && previous !== "null";
-      if ((!isSeen || keepsPrevious) && isWorthIt)
+      const isOpen = isSecret && previous?.startsWith('{"protected":"') !== true;
+      if ((!isSeen || keepsPrevious) && isWorthIt && !isOpen)
         this.#keep(redisKey, there ?? "0000000000000-0000-unknown", previous, ttlSeconds);
     }
     this.versions.set(redisKey, { version, isDeleted: value === undefined });

@@ -136,6 +136,21 @@ describe("what a process finds after others, or after a restart", () => {
     expect(await fresh.readVersion(PROVIDER, previous!.version)).to.deep.equal({ apiKey: "sk-canary" });
   });
 
+  it("keeps no secret that another program left in plain text, neither when it saves nor when it heals", async () => {
+    const redisKey = "roo:alice:provider";
+    const plain = '{"apiKey":"sk-open"}';
+    gateway.model.values.set(redisKey, plain);
+    const service = start();
+    service.set(PROVIDER, { apiKey: "sk-sealed" });
+    await timers.tickAsync(200);
+    expect(gateway.model.kept.get(redisKey)).to.equal(undefined);
+    gateway.model.flushAll();
+    gateway.model.values.set(redisKey, plain);
+    await timers.tickAsync(301_000);
+    expect(gateway.model.values.get(redisKey)).to.match(/^\{"protected":/);
+    expect(gateway.model.kept.get(redisKey)).to.equal(undefined);
+  });
+
   it("says which version it does not have", async () => {
     const failure = await start()
       .restoreVersion(NOTE, "1700000000000-0000-nobody")

@@ -64,6 +64,16 @@ describe("the put script", () => {
     expect(await gateway.read(KEY)).to.include({ value: undefined, isDeleted: true });
   });
 
+  it("keeps of a secret what is encrypted, and nothing that lies open", async () => {
+    await (await server.client()).set(KEY, '{"apiKey":"open"}');
+    await put({ value: '{"protected":"1"}', version: version(1, "a"), isSecret: true });
+    await put({ value: '{"protected":"2"}', version: version(2, "b"), isSecret: true });
+    expect(await kept()).to.deep.equal(['{"protected":"1"}']);
+    await (await server.client()).set(KEY, '{"apiKey":"open again"}');
+    await put({ value: undefined, version: version(3, "b"), keepsPrevious: true, isSecret: true });
+    expect(await kept()).to.deep.equal(['{"protected":"1"}']);
+  });
+
   it("does not let an older save win, and keeps that of another writer", async () => {
     await put({ value: '"newer"', version: version(2, "a") });
     expect(await put({ value: '"older, of another"', version: version(1, "b") })).to.equal("superseded");
@@ -159,10 +169,11 @@ describe("the put script", () => {
       .tuple(fc.nat(6), fc.constantFrom("a", "b", "c"), fc.nat(1))
       .map(([ms, writer, counter]) => version(ms * 7, writer, counter));
     const writes = fc.record({
-      value: fc.option(fc.constantFrom('"one"', '"two"', '"three"', "[]"), { nil: undefined }),
+      value: fc.option(fc.constantFrom('"one"', '"two"', '{"protected":"three"}', "[]"), { nil: undefined }),
       version: versions,
       seen: fc.option(versions, { nil: undefined }),
       keepsPrevious: fc.boolean(),
+      isSecret: fc.boolean(),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(writes, { maxLength: 40 }), async (history) => {
