@@ -42,6 +42,8 @@ class InterceptedCall {
 /** What `@RedisMirrored` was told. */
 export interface MirrorAdvice {
   mutations(target: unknown, args: readonly unknown[]): readonly Mutation[];
+  /** Of a result that is yet to come. */
+  recordsFromResult?(target: unknown, args: readonly unknown[]): readonly Omit<Mutation, "value">[];
   readonly mutationsFromResult:
     ((target: unknown, args: readonly unknown[], result: unknown) => readonly Mutation[]) | undefined;
 }
@@ -63,6 +65,10 @@ export class MirrorCall extends InterceptedCall implements MirrorJoinPoint {
 
   mutations(): readonly Mutation[] {
     return this.#advice.mutations(this.target, this.args);
+  }
+
+  recordsFromResult(): readonly Omit<Mutation, "value">[] {
+    return this.#advice.recordsFromResult?.(this.target, this.args) ?? [];
   }
 
   mutationsFromResult(result: unknown): readonly Mutation[] {

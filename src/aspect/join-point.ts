@@ -19,6 +19,8 @@ export interface MirrorJoinPoint {
   mutations(): readonly Mutation[];
   /** Whether the value is only known from the method's result. */
   readonly isFromResult: boolean;
+  /** The records of which the result will say what was written; without values. May throw what the host's `userId` throws. */
+  recordsFromResult(): readonly Omit<Mutation, "value">[];
   /** What the call has written, read from the method's result. May throw what the host's selector throws. */
   mutationsFromResult(result: unknown): readonly Mutation[];
   /** Calls back when the local write has succeeded, before the caller hears of it. */

@@ -98,6 +98,7 @@ function toAdvice(recordOrSelector: unknown, { value, result, userId }: Mirrored
   };
   return {
     mutations: (target, args) => mutationsOf(target, args, valueOf(target, args)),
+    recordsFromResult: (target, args) => mutationsOf(target, args, undefined),
     mutationsFromResult:
       result === undefined
         ? undefined

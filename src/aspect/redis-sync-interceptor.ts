@@ -88,20 +88,18 @@ export class RedisSyncInterceptor implements SyncInterceptor {
   // ── Mirroring ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #aroundMirroring(call: MirrorJoinPoint): unknown {
+    if (call.isFromResult) return this.#aroundUnknown(call);
     const outermost = this.#depth++ === 0;
     const before = this.#taken.length;
     try {
       const returned = call.proceed();
-      if (call.isFromResult) {
-        call.onSucceeded((result) => {
-          for (const write of this.#prepare(call.method, () => call.mutationsFromResult(result)))
-            this.#service.submit(write);
+      for (const write of this.#prepare(call.method, () => call.mutations(), { before })) {
+        const done = this.#begin(write.redisKey);
+        call.onSucceeded(() => {
+          done();
+          this.#service.submit(write);
         });
-      } else {
-        this.#submitOnceSaved(
-          call,
-          this.#prepare(call.method, () => call.mutations(), before),
-        );
+        call.onFailed(done);
       }
       return returned;
     } finally {
@@ -110,30 +108,54 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     }
   }
 
-  #submitOnceSaved(call: MirrorJoinPoint, writes: readonly PreparedWrite[]): void {
-    for (const write of writes) {
-      const { redisKey } = write;
-      this.#underway.set(redisKey, (this.#underway.get(redisKey) ?? 0) + 1);
-      const done = () => {
-        const others = this.#underway.get(redisKey)! - 1;
-        if (others === 0) this.#underway.delete(redisKey);
-        else this.#underway.set(redisKey, others);
-      };
-      call.onSucceeded(() => {
-        done();
-        this.#service.submit(write);
-      });
-      call.onFailed(done);
+  /** What is saved is known at the end. Which records these are, and whose, is known, and counts, at the beginning. */
+  #aroundUnknown(call: MirrorJoinPoint): unknown {
+    let userOf = () => this.#user.current;
+    let redisKeys: readonly string[] = [];
+    ignoringErrors(() => {
+      const { current } = this.#user;
+      userOf = () => current;
+      const ids = call.recordsFromResult().map(({ record, userId = current ?? "" }) => ({ record, userId }));
+      redisKeys = ids.filter(({ userId }) => userId !== "").map((id) => this.#service.keyOf(id));
+    });
+    const begun = redisKeys.map((redisKey) => this.#begin(redisKey));
+    const done = () => begun.splice(0).forEach((end) => end());
+    call.onFailed(done);
+    call.onSucceeded((result) => {
+      done();
+      const mutations = () => call.mutationsFromResult(result);
+      for (const write of this.#prepare(call.method, mutations, { userOf })) this.#service.submit(write);
+    });
+    try {
+      return call.proceed();
+    } catch (error) {
+      done();
+      throw error;
     }
   }
 
+  /** A record that is being saved is not restored meanwhile. The answer ends that. */
+  #begin(redisKey: string): () => void {
+    this.#underway.set(redisKey, (this.#underway.get(redisKey) ?? 0) + 1);
+    for (const restore of this.#ongoing) if (restore.redisKey === redisKey) restore.isOvertaken = true;
+    return () => {
+      const others = this.#underway.get(redisKey)! - 1;
+      if (others === 0) this.#underway.delete(redisKey);
+      else this.#underway.set(redisKey, others);
+    };
+  }
+
   /** Takes down what a call saves, for the user of this moment; not again what an inner call has just taken (`setValue` calls `update`). */
-  #prepare(method: string | symbol, select: () => readonly Mutation[], before?: number): PreparedWrite[] {
+  #prepare(
+    method: string | symbol,
+    select: () => readonly Mutation[],
+    { before, userOf = () => this.#user.current }: { before?: number; userOf?: () => string | undefined },
+  ): PreparedWrite[] {
     let mutations: { readonly mutation: Mutation; readonly userId: string | undefined }[];
     try {
       mutations = select().map((mutation) => ({
         mutation,
-        userId: (mutation.userId ?? this.#user.current) || undefined,
+        userId: (mutation.userId ?? userOf()) || undefined,
       }));
     } catch {
       // Only which method: what a selector throws may quote what it was given.
@@ -149,9 +171,7 @@ export class RedisSyncInterceptor implements SyncInterceptor {
       if (userId === undefined) return [];
       if (before !== undefined && this.#isTakenSince(before, { userId, record, value })) return [];
       const write = this.#service.prepare({ userId, record }, value);
-      if (write === undefined) return [];
-      for (const restore of this.#ongoing) if (restore.redisKey === write.redisKey) restore.isOvertaken = true;
-      return [write];
+      return write === undefined ? [] : [write];
     });
   }
 
