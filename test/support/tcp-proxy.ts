@@ -27,7 +27,7 @@ export class TcpProxy {
   /** Where the connections lead that are made from now on. */
   targetPort: number;
   /** Called with each piece that the client sends, before it is passed on. */
-  onRequest: (() => void) | undefined;
+  onRequest: ((chunk: Buffer) => void) | undefined;
 
   private constructor(targetPort: number) {
     this.targetPort = targetPort;
@@ -85,7 +85,7 @@ export class TcpProxy {
     const pair = { client, upstream };
     this.#pairs.add(pair);
     client.on("data", (chunk) => {
-      this.onRequest?.();
+      this.onRequest?.(chunk);
       this.#pass(upstream, chunk);
     });
     upstream.on("data", (chunk) => {

@@ -1,0 +1,156 @@
+import { expect } from "chai";
+import { hurriedMirror, type MirrorUnderTest } from "../support/mirrors.js";
+import { RedisServer } from "../support/redis-server.js";
+import { until } from "../support/until.js";
+import * as bridge from "./bridge/extension.js";
+import type { TaskHistoryBridge } from "./bridge/task-history-bridge.js";
+import { Machine } from "./machine.js";
+import * as roo352 from "./roo-352/extension.js";
+import { HostRunner, optionsFor } from "./running.js";
+import { type HistoryItem, task, tasks } from "./tasks.js";
+
+describe("a good history is not destroyed", () => {
+  const runner = new HostRunner();
+  let server: RedisServer;
+  let machine: Machine;
+  let other: MirrorUnderTest;
+
+  before(async () => (server = await RedisServer.start()));
+  after(() => server.kill());
+  beforeEach(async () => {
+    await (await server.client()).flushAll();
+    machine = new Machine();
+    other = hurriedMirror(server.port);
+  });
+  afterEach(async () => {
+    await runner.stop();
+    await other.mirror.close();
+    machine.remove();
+  });
+
+  async function mirrored(history: HistoryItem[], userId = "alice") {
+    other.service.set({ userId, record: "taskHistory" }, history);
+    await other.mirror.flush();
+  }
+
+  async function history(userId = "alice"): Promise<HistoryItem[]> {
+    return JSON.parse((await server.get(`roo:${userId}:taskHistory`)) ?? "[]") as HistoryItem[];
+  }
+
+  const idsOf = (items: HistoryItem[]) => items.map(({ id }) => id);
+
+  describe("by a host with a file for each task", () => {
+    const start = () => runner.start(roo352, machine, optionsFor(server.port));
+
+    it("that leaves before its store was read, and writes an empty one", async () => {
+      await mirrored([task("a", 1)]);
+      const { provider, mirror } = await start();
+      provider.dispose();
+      expect(machine.stateOf("taskHistory")).to.equal(undefined);
+      await until("it is written", async () => machine.stateOf("taskHistory") !== undefined);
+      expect(machine.stateOf("taskHistory")).to.deep.equal([]);
+      await mirror.flush();
+      expect(await history()).to.deep.equal([task("a", 1)]);
+    });
+
+    it("that takes it over one by one, each with a list of some", async () => {
+      const items = tasks(20).toReversed();
+      await mirrored(items);
+      const { provider, mirror } = await start();
+      await provider.ready;
+      expect(provider.taskHistoryStore.getAll()).to.deep.equal(items);
+      await mirror.flush();
+      expect(await history()).to.deep.equal(items);
+    });
+
+    it("that deletes after that, and adds", async () => {
+      await mirrored(tasks(5).toReversed());
+      const { provider, mirror } = await start();
+      await provider.ready;
+      await provider.deleteTasks("task-2");
+      await provider.updateTaskHistory(task("new", 10));
+      await mirror.flush();
+      expect(idsOf(await history())).to.deep.equal(["new", "task-4", "task-3", "task-1", "task-0"]);
+    });
+
+    it("that saves a part of an item: the whole of it is there", async () => {
+      const { provider, mirror } = await start();
+      await provider.ready;
+      await provider.updateTaskHistory({ ...task("a", 1), mode: "ask" });
+      await provider.updateTaskHistory({ id: "a", ts: 2 });
+      await mirror.flush();
+      expect(await history()).to.deep.equal([{ ...task("a", 2), mode: "ask", task: "Task a" }]);
+    });
+
+    it("that mirrors a save when the task's file is written, not when the late copy is", async () => {
+      const { provider, mirror } = await start();
+      await provider.ready;
+      await provider.updateTaskHistory(task("a", 1));
+      await mirror.flush();
+      expect(machine.stateOf("taskHistory")).to.equal(undefined);
+      expect(idsOf(await history())).to.deep.equal(["a"]);
+    });
+  });
+
+  describe("by a host with a bridge", () => {
+    const start = () => runner.start(bridge, machine, optionsFor(server.port));
+
+    it("that switches to a user whose history is only in the mirror", async () => {
+      await mirrored([task("of-bob", 1)], "bob");
+      const { provider, bridge: histories, mirror } = await start();
+      await provider.onUserSwitch("alice");
+      await provider.updateTaskHistory(task("of-alice", 2));
+      await provider.onUserSwitch("bob");
+      expect(await provider.told).to.deep.equal([task("of-bob", 1)]);
+      expect(await histories.getTaskHistory()).to.deep.equal([task("of-bob", 1)]);
+      await mirror.flush();
+      expect(await history("bob")).to.deep.equal([task("of-bob", 1)]);
+      expect(await history("alice")).to.deep.equal([task("of-alice", 2)]);
+    });
+
+    it("that switches back and forth, and saves in between", async () => {
+      const { provider, mirror } = await start();
+      for (const [userId, id] of [
+        ["alice", "a"],
+        ["bob", "b"],
+        ["alice", "c"],
+        ["bob", "d"],
+      ] as const) {
+        await provider.onUserSwitch(userId);
+        await provider.updateTaskHistory(task(id, id.charCodeAt(0)));
+      }
+      await mirror.flush();
+      expect(idsOf(await history("alice"))).to.deep.equal(["c", "a"]);
+      expect(idsOf(await history("bob"))).to.deep.equal(["d", "b"]);
+    });
+
+    it("that calls the one that saves without a history, which saves nothing", async () => {
+      const { provider, bridge: histories, mirror } = await start();
+      await provider.onUserSwitch("alice");
+      await provider.updateTaskHistory(task("a", 1));
+      await histories.updateTaskHistory();
+      await mirror.flush();
+      expect(await history()).to.deep.equal([task("a", 1)]);
+      expect(await histories.getTaskHistory()).to.deep.equal([task("a", 1)]);
+    });
+
+    const CALLS: Parameters<typeof TaskHistoryBridge.getTaskHistory>[] = [
+      [],
+      [true],
+      [false],
+      [undefined, true],
+      [undefined, { forceRefresh: true }],
+    ];
+    for (const args of CALLS) {
+      it(`that is asked for it by getTaskHistory(${JSON.stringify(args).slice(1, -1)})`, async () => {
+        await mirrored([task("a", 1)]);
+        const { provider, bridge: histories } = await start();
+        histories.setCurrentUserId("alice");
+        expect(await histories.getTaskHistory(...args)).to.deep.equal([task("a", 1)]);
+        expect(idsOf(machine.stateOf("user_alice_taskHistory") as HistoryItem[])).to.deep.equal(["a"]);
+        await provider.updateTaskHistory(task("b", 2));
+        expect(idsOf(await histories.getTaskHistory())).to.deep.equal(["a", "b"]);
+      });
+    }
+  });
+});
