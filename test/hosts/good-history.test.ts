@@ -61,6 +61,7 @@ describe("a good history is not destroyed", () => {
       expect(provider.taskHistoryStore.getAll()).to.deep.equal(items);
       await mirror.flush();
       expect(await history()).to.deep.equal(items);
+      expect(mirror.status.sentKeys).to.equal(0);
     });
 
     it("that deletes after that, and adds", async () => {
