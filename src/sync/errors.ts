@@ -66,6 +66,15 @@ export class VersionNotFoundError extends MirrorError {
   readonly code = "VERSION_NOT_FOUND";
 }
 
+/** Whether it is about one record, or one node of a cluster, and not about the server. */
+export function isOfOneKey(error: MirrorError): boolean {
+  return error instanceof RefusedError ? error.isOfOneKey : true;
+}
+
+export function toMirrorError(error: unknown): MirrorError {
+  return error instanceof MirrorError ? error : new ConnectionLostError(describeError(error));
+}
+
 /** The sentence of any thrown thing, for a status line. Only for errors whose messages hold no user data. */
 export function describeError(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

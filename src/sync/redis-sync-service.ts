@@ -4,23 +4,19 @@ import { Author } from "./author.js";
 import { type Attempt, CircuitBreaker } from "./circuit-breaker.js";
 import { type Clock, systemClock, type Timer } from "./clock.js";
 import type { Codec } from "./codec.js";
+import { Collections } from "./collections.js";
+import { Encoder } from "./encoder.js";
 import {
-  asItIs,
-  bytesOf,
-  type CollectionChange,
-  combineChanges,
-  NO_CHANGE,
-  summarize,
-  toWireItems,
-  withoutWhole,
-} from "./collection-change.js";
-import { takeCollection } from "./collection-snapshot.js";
-import { type CollectionId, Collections } from "./collections.js";
-import type { StoredBody } from "./compression.js";
-import { type Encoded, Encoder } from "./encoder.js";
-import { ConnectionLostError, describeError, MirrorError, RefusedError } from "./errors.js";
+  ConnectionLostError,
+  describeError,
+  isOfOneKey,
+  type MirrorError,
+  RefusedError,
+  toMirrorError,
+} from "./errors.js";
 import { type FlushResult, FlushWaiters } from "./flush-waiters.js";
 import { HeldWrites } from "./held-writes.js";
+import { Intake } from "./intake.js";
 import type { KeySpace, RecordId } from "./keys.js";
 import { Ledger, LEDGER_DELAY_MS } from "./ledger.js";
 import { type Memento, MemoryMemento } from "./memento.js";
@@ -33,42 +29,30 @@ import {
   type MirrorStatus,
 } from "./mirror-events.js";
 import { NewsSource } from "./news-source.js";
+import { type OutgoingCollection, type OutgoingDocument, OutgoingWrites } from "./outgoing-writes.js";
+import { Receipts } from "./receipts.js";
 import { folderOf, type NeededChange, Reconciler } from "./reconciler.js";
 import { RecordHistory, type RecordVersion } from "./record-history.js";
 import { type FoundValue, RecordReader } from "./record-reader.js";
 import { type Catalogue, isMerged, type RecordDefinition } from "./records.js";
 import { isRemote, RemoteChanges } from "./remote-changes.js";
-import type {
-  CollectionState,
-  CollectionWrite,
-  MergeOutcome,
-  RedisGateway,
-  StoredState,
-  WireOutcome,
-  WireWrite,
-} from "./redis-gateway.js";
-import { takeSnapshot } from "./snapshot.js";
+import type { CollectionState, RedisGateway, StoredState } from "./redis-gateway.js";
 import { DEFAULT_TIMINGS, type SyncTimings } from "./timings.js";
 import { UnsentWrites } from "./unsent-writes.js";
-import type { Stamp, Version } from "./version.js";
+import type { Version } from "./version.js";
+import { WholeSaves } from "./whole-saves.js";
 import { type BufferLimits, WriteBuffer } from "./write-buffer.js";
 import {
   BATCH_LIMITS,
   combineWrites,
   DEFAULT_LIMITS,
-  type PendingCollection,
-  type PendingDocument,
   type PendingWrite,
-  type PreparedCollection,
-  type PreparedDocument,
   type PreparedWrite,
+  type Refusal,
 } from "./writes.js";
 
 /** After so long an attempt is given up, whatever holds it: longer than one takes on a link that is slow and works. */
 const ATTEMPT_LEASE_MS = 300_000;
-
-/** How an empty value looks as JSON. */
-const EMPTY_TEXTS = new Set<string | undefined>([undefined, "null", '""', "[]", "{}"]);
 
 export interface RedisSyncServiceOptions {
   gateway: RedisGateway;
@@ -84,36 +68,6 @@ export interface RedisSyncServiceOptions {
   isSharedLive?: boolean;
   /** Makes the names of the store and of this process; letters and digits in lower case. */
   randomId?: () => string;
-}
-
-/** How many collections are compared in one go. */
-const COMPARED_AT_ONCE = 100;
-
-interface SentDocument {
-  readonly write: PendingDocument;
-  readonly wire: WireWrite;
-}
-
-interface SentCollection {
-  readonly write: PendingCollection;
-  readonly wire: CollectionWrite;
-}
-
-/** What has become of a batch. */
-interface Arrival {
-  keys: number;
-  bytes: number;
-  /** What these would be more if they were not compressed. */
-  savedBytes: number;
-  /** To be sent once more. */
-  readonly again: PendingWrite[];
-  readonly refused: Refusal[];
-}
-
-/** A write that Redis did not take. */
-interface Refusal {
-  readonly write: PendingWrite;
-  readonly error: MirrorError;
 }
 
 /**
@@ -140,6 +94,10 @@ export class RedisSyncService {
   readonly #pending: WriteBuffer<PendingWrite>;
   readonly #held: HeldWrites;
   readonly #unsent: UnsentWrites;
+  readonly #intake: Intake;
+  readonly #wholeSaves: WholeSaves;
+  readonly #outgoing: OutgoingWrites;
+  readonly #receipts: Receipts;
   readonly #reader: RecordReader;
   readonly #adoptions: Adoptions;
   readonly #counts = { saves: 0, batches: 0, sentKeys: 0, sentBytes: 0, savedBytes: 0 };
@@ -152,7 +110,6 @@ export class RedisSyncService {
   #leaseTimer: Timer | undefined;
   #timer: Timer | undefined;
   #isDue = false;
-  #sequence = 0;
   #closing: Promise<FlushResult> | undefined;
   #isClosed = false;
 
@@ -189,6 +146,7 @@ export class RedisSyncService {
     this.#collections = new Collections({ gateway, ledger: this.#ledger, author: this.#author, limits });
     this.#reconciler = this.#makeReconciler(limits);
     this.#reader = this.#makeReader(codec);
+    this.#wholeSaves = new WholeSaves(gateway, this.#collections);
     const parts = {
       gateway,
       catalogue,
@@ -200,13 +158,25 @@ export class RedisSyncService {
       reconciler: this.#reconciler,
       unsent: this.#unsent,
       reader: this.#reader,
+      encoder: this.#encoder,
+      held: this.#held,
+      flushWaiters: this.#flushWaiters,
       ttlSecondsOf: (record: RecordDefinition | undefined) => this.#ttlSecondsOf(record),
     };
+    this.#intake = new Intake({ ...parts, onRefused: (id, detail) => this.#drop(id, "not-json", detail) });
+    this.#outgoing = new OutgoingWrites(parts);
     this.#remoteChanges = isSharedLive ? this.#makeRemoteChanges(limits, new NewsSource(parts)) : undefined;
     this.#adoptions = new Adoptions({
       ...parts,
       remoteChanges: this.#remoteChanges,
       isClosing: () => this.#closing !== undefined,
+    });
+    this.#receipts = new Receipts({
+      ...parts,
+      intake: this.#intake,
+      remoteChanges: this.#remoteChanges,
+      onSuperseded: (write) =>
+        this.#drop(write, "superseded", "another instance saved it later; this save is among the kept versions"),
     });
     gateway.onConnectionLost = () => this.#drainSoon(this.#timings.batchWindowMs);
   }
@@ -223,7 +193,7 @@ export class RedisSyncService {
       timings: this.#timings,
       repairs: {
         isUnsent: (redisKey) => this.#unsent.of(redisKey) !== undefined,
-        enqueue: (write, stamp) => this.#enqueue(this.#toPending(write, stamp)),
+        enqueue: (write, stamp) => this.#enqueue(this.#intake.toPending(write, stamp)),
         sendChanges: (changes) => this.#sendChanges(changes),
         unreadable: ({ userId, record: { name } }, detail) => this.#unreadable({ userId, record: name }, detail),
         onDue: () => this.#drainSoon(0),
@@ -324,33 +294,8 @@ export class RedisSyncService {
    * The first half of `set`: takes the value down, for a save whose local write is still under way.
    * The answer is `undefined` where there is nothing to mirror.
    */
-  prepare({ userId, record: name }: RecordId, given: unknown): PreparedWrite | undefined {
-    const record = this.#catalogue.find(name);
-    if (record === undefined) return undefined;
-    try {
-      const value = given === undefined ? undefined : record.select(given);
-      const redisKey = this.#keySpace.keyOf({ userId, record: name });
-      if (isMerged(record)) return this.#prepareCollection({ redisKey, userId, record }, value);
-      if (value === undefined) return { kind: "document", redisKey, userId, record, text: undefined, bytes: 0 };
-      const snapshot = takeSnapshot(record, value);
-      if ("text" in snapshot) {
-        const { text } = snapshot;
-        return { kind: "document", redisKey, userId, record, text, bytes: Buffer.byteLength(text) };
-      }
-      this.#drop({ userId, record }, "not-json", snapshot.refusal);
-    } catch {
-      // A getter, a proxy or a record's own `recency` threw. What it said may quote the value.
-      this.#drop({ userId, record }, "not-json", "it could not be read");
-    }
-    return undefined;
-  }
-
-  #prepareCollection(id: CollectionId, value: unknown): PreparedCollection | undefined {
-    if (value === undefined) return { kind: "collection", ...id, snapshot: undefined, bytes: 0 };
-    const snapshot = takeCollection(id.record, value, this.#collections.snapshotOf(id.redisKey));
-    if (!("refusal" in snapshot)) return { kind: "collection", ...id, snapshot, bytes: 0 };
-    this.#drop(id, "not-json", snapshot.refusal);
-    return undefined;
+  prepare(id: RecordId, value: unknown): PreparedWrite | undefined {
+    return this.#intake.prepare(id, value);
   }
 
   /** The second half of `set`: the local write has succeeded. */
@@ -358,54 +303,11 @@ export class RedisSyncService {
     if (this.#closing !== undefined) return this.#drop(write, "closed", "the mirror was closed before");
     this.#counts.saves++;
     this.#remoteChanges?.follow(write.redisKey, { userId: write.userId, record: write.record.name });
-    const pending = write.kind === "collection" ? this.#takeCollection(write) : this.#takeDocument(write);
+    if (write.kind === "document" && this.#adoptions.isAdopted(write)) return;
+    const pending = this.#intake.take(write);
     if (pending === undefined) return;
     this.#enqueue(pending);
     this.#drainUnlessPaused();
-  }
-
-  #takeDocument(write: PreparedDocument): PendingDocument | undefined {
-    if (this.#adoptions.isAdopted(write)) return undefined;
-    const pending = this.#toPending(write, this.#author.tick());
-    this.#noteDown(pending);
-    return pending;
-  }
-
-  /** Only what has changed; `undefined`: nothing has. */
-  #takeCollection(write: PreparedCollection): PendingCollection | undefined {
-    const { redisKey, record, snapshot } = write;
-    const before = this.#collections.snapshotOf(redisKey);
-    const change = this.#collections.save(write, snapshot);
-    const { bytes, isOfOtherItems, isOfAllItems } = summarize(change ?? NO_CHANGE, before);
-    const isEmpty = snapshot === undefined || snapshot.isEmpty;
-    const isOwnerNews = this.#ledger.own(record.name, redisKey);
-    // At once: what the local store does not hold any more after a crash was deleted.
-    if (isOwnerNews || isOfOtherItems || isEmpty) this.#ledger.saveNow(() => this.#author.latest);
-    if (change === undefined) return undefined;
-    // Nothing of it is left: it may be another user's list, or a mistake.
-    return this.#toPendingChange(write, change, { bytes, keepsPrevious: isEmpty || isOfAllItems });
-  }
-
-  #toPendingChange(
-    { redisKey, userId, record }: CollectionId,
-    change: CollectionChange,
-    { bytes = bytesOf(change), keepsPrevious = false } = {},
-  ): PendingCollection {
-    return { kind: "collection", redisKey, userId, record, change, bytes, sequence: ++this.#sequence, keepsPrevious };
-  }
-
-  #toPending({ redisKey, userId, record, text, bytes }: PreparedDocument, stamp: Stamp): PendingDocument {
-    return {
-      kind: "document",
-      redisKey,
-      userId,
-      record,
-      text,
-      bytes,
-      stamp,
-      sequence: ++this.#sequence,
-      keepsPrevious: EMPTY_TEXTS.has(text),
-    };
   }
 
   #enqueue(write: PendingWrite): void {
@@ -414,20 +316,6 @@ export class RedisSyncService {
     const buffer = this.#held.get(write.redisKey) === undefined ? this.#pending : this.#held;
     for (const evicted of buffer.put(write))
       this.#giveUp(evicted, evicted.redisKey === write.redisKey ? "too-large" : "overflow");
-  }
-
-  /**
-   * The first save of a record, of another user, and each that empties it, are written down at once: a crash that keeps them from
-   * arriving must not leave in doubt how old they are, nor have the next start undo what was emptied.
-   */
-  #noteDown({ redisKey, record, stamp, text }: PendingDocument): void {
-    const isOwnerNews = this.#ledger.own(record.name, redisKey);
-    const isFirst = this.#ledger.get(redisKey) === undefined;
-    const isClear = EMPTY_TEXTS.has(text);
-    if (!isOwnerNews && !isFirst && !isClear) return;
-    if (isFirst) this.#ledger.saved(redisKey, this.#author.sign(stamp));
-    if (isClear) this.#ledger.cleared(redisKey, this.#author.sign(stamp), text);
-    this.#ledger.saveNow(() => this.#author.latest);
   }
 
   // ── Pending becomes a batch ──────────────────────────────────────────────────────────────────────────────────────
@@ -520,11 +408,12 @@ export class RedisSyncService {
     const written = waiting.filter((write) => write.kind === "document");
     const merged = waiting.filter((write) => write.kind === "collection");
     const [encoded, collections] = await Promise.all([
-      this.#encoder.encodeAll(written),
-      this.#toWireCollections(merged),
+      this.#outgoing.encode(written),
+      this.#outgoing.ofCollections(merged),
     ]);
     if (this.#isOver(attempt)) return undefined;
-    const documents = this.#toWires(written, encoded);
+    const { documents, failed } = this.#outgoing.ofDocuments(written, encoded);
+    for (const refusal of failed) this.#giveUpUnencrypted(refusal);
     // Of a collection only what has changed is sent: what else a server has lost of it is to be looked for.
     const plan = this.#reconciler.plan(this.#gateway.connections, written);
     const isSending = documents.length + collections.length + refused.length > 0;
@@ -543,79 +432,18 @@ export class RedisSyncService {
    * `#batch` this stands in its place. The answer is what may not be read. @throws ConnectionLostError
    */
   async #compareWhole(attempt: Attempt, batch: readonly PendingWrite[]): Promise<Refusal[]> {
-    const whole = batch.filter(
-      (write) => write.kind === "collection" && write.change.wholeSince !== undefined,
-    ) as PendingCollection[];
-    const refused: Refusal[] = [];
-    const compared = new Map<PendingWrite, PendingWrite>();
-    for (let from = 0; from < whole.length; from += COMPARED_AT_ONCE) {
-      const comparing = whole.slice(from, from + COMPARED_AT_ONCE).map(async (write) => {
-        try {
-          const found = await this.#collections.compare(write, write.change.wholeSince);
-          // Where the local store's copy had to give way, nobody can say what of it is news: all of it goes.
-          const own = this.#collections.isHeld(write.redisKey) ? withoutWhole(write.change) : write.change;
-          const change = combineChanges(found.change, { ...asItIs(own), wholeSince: undefined });
-          compared.set(write, { ...write, change, bytes: bytesOf(change) });
-        } catch (error) {
-          const failure = toMirrorError(error);
-          if (!isOfOneKey(failure) || !this.#gateway.isConnected) throw error;
-          refused.push({ write, error: failure });
-        }
-      });
-      await Promise.all(comparing);
-    }
+    const { compared, refused } = await this.#wholeSaves.compare(batch);
     if (compared.size === 0 || this.#isOver(attempt)) return refused;
     this.#ledger.saveNow(() => this.#author.latest);
     this.#unsent.batch = this.#unsent.batch.map((write) => compared.get(write) ?? write);
     return refused;
   }
 
-  /** What goes over the wire. Encrypting can fail one record without the others having to suffer for it. */
-  #toWires(written: readonly PendingDocument[], encoded: readonly Encoded[]): SentDocument[] {
-    const documents: SentDocument[] = [];
-    for (const [index, write] of written.entries()) {
-      const value = encoded[index];
-      if (value instanceof MirrorError) {
-        this.#unsent.batch = this.#unsent.batch.filter((other) => other !== write);
-        this.#drop(write, "not-encrypted", describeError(value));
-        this.#flushWaiters.settle(write, "it could not be encrypted");
-      } else {
-        documents.push({ write, wire: this.#toWire(write, value) });
-      }
-    }
-    return documents;
-  }
-
-  #toWire({ redisKey, record, stamp, keepsPrevious }: PendingDocument, value: StoredBody | undefined): WireWrite {
-    return {
-      redisKey,
-      value,
-      ttlSeconds: this.#ttlSecondsOf(record),
-      version: this.#author.sign(stamp),
-      seen: this.#ledger.get(redisKey)?.version || undefined,
-      keepsPrevious,
-      ...(record.encrypted && { isSecret: true }),
-    };
-  }
-
-  async #toWireCollections(writes: readonly PendingCollection[]): Promise<SentCollection[]> {
-    const plain = writes.map((write) => ({ record: write.record, wire: this.#toWireCollection(write) }));
-    const wires = await this.#encoder.encodeItems(plain);
-    return writes.map((write, index) => ({ write, wire: wires[index]! }));
-  }
-
-  #toWireCollection({ redisKey, record, change, keepsPrevious }: PendingCollection): CollectionWrite {
-    const items = toWireItems(change);
-    const newest = items.reduce<Version>((latest, { version }) => (version > latest ? version : latest), "");
-    return {
-      redisKey,
-      items,
-      ttlSeconds: this.#ttlSecondsOf(record),
-      limit: record.limit,
-      version: change.cleared ?? (newest || this.#author.latest),
-      isClear: change.cleared !== undefined,
-      keepsPrevious,
-    };
+  /** It cannot be encrypted: there is nothing to wait for. */
+  #giveUpUnencrypted({ write, error }: Refusal): void {
+    this.#unsent.batch = this.#unsent.batch.filter((other) => other !== write);
+    this.#drop(write, "not-encrypted", describeError(error));
+    this.#flushWaiters.settle(write, "it could not be encrypted");
   }
 
   #ttlSecondsOf(record: RecordDefinition | undefined): number {
@@ -624,8 +452,8 @@ export class RedisSyncService {
 
   async #send(
     attempt: Attempt,
-    documents: readonly SentDocument[],
-    collections: readonly SentCollection[],
+    documents: readonly OutgoingDocument[],
+    collections: readonly OutgoingCollection[],
     unread: readonly Refusal[],
   ): Promise<MirrorError | undefined> {
     // Asked for in one turn, both go out in one round trip.
@@ -635,10 +463,7 @@ export class RedisSyncService {
     ]);
     if (this.#isOver(attempt)) return undefined;
     this.#counts.batches++;
-    const arrival: Arrival = { keys: 0, bytes: 0, savedBytes: 0, again: [], refused: [...unread] };
-    for (const [index, outcome] of written.entries()) this.#settleDocument(documents[index]!, outcome, arrival);
-    for (const [index, outcome] of merged.entries()) this.#settleCollection(collections[index]!, outcome, arrival);
-    const { keys, bytes, savedBytes, again, refused } = arrival;
+    const { keys, bytes, savedBytes, again, refused } = this.#receipts.enter(documents, written, collections, merged);
     this.#counts.sentKeys += keys;
     this.#counts.sentBytes += bytes;
     this.#counts.savedBytes += savedBytes;
@@ -646,7 +471,7 @@ export class RedisSyncService {
       this.#events.emit("flushed", { keys, bytes });
       this.#held.confirmSuspects();
     }
-    const counting = this.#holdApart(refused, keys > 0);
+    const counting = this.#holdApart([...unread, ...refused], keys > 0);
     const sent = new Set<PendingWrite>([...documents, ...collections, ...unread].map(({ write }) => write));
     const others = this.#unsent.batch.filter((write) => !sent.has(write));
     this.#unsent.batch = [...others, ...again, ...counting.map(({ write }) => write)];
@@ -657,56 +482,10 @@ export class RedisSyncService {
   async #sendChanges(changes: readonly NeededChange[]): Promise<MirrorError | undefined> {
     const attempt = this.#attempt!;
     // No flush waits for them: they are no saves, and say nothing of one that was made meanwhile.
-    const writes = changes.map(({ id, change }) => ({ ...this.#toPendingChange(id, change), sequence: 0 }));
+    const writes = changes.map(({ id, change }) => ({ ...this.#intake.toPendingChange(id, change), sequence: 0 }));
     this.#unsent.batch = [...this.#unsent.batch, ...writes];
-    const collections = await this.#toWireCollections(writes);
+    const collections = await this.#outgoing.ofCollections(writes);
     return this.#isOver(attempt) ? undefined : this.#send(attempt, [], collections, []);
-  }
-
-  #settleDocument({ write, wire }: SentDocument, outcome: WireOutcome, arrival: Arrival): void {
-    switch (outcome.kind) {
-      case "applied":
-        this.#arrived(write, Buffer.byteLength(wire.value ?? ""), arrival);
-        if (Buffer.isBuffer(wire.value)) arrival.savedBytes += write.bytes - wire.value.length;
-        this.#flushWaiters.settle(write);
-        this.#reconciler.remember(wire);
-        this.#ledger.saw(write.redisKey, wire.version, write.text, write.record.encrypted);
-        break;
-      case "superseded":
-        this.#author.observe(outcome.by);
-        // A late echo: this process has since saved something newer.
-        if (this.#author.isOwn(outcome.by)) this.#flushWaiters.settle(write);
-        else if (this.#author.isFromOwnFuture(outcome.by)) arrival.again.push(this.#stampAnew(write));
-        else this.#superseded(write);
-        break;
-      case "failed":
-        arrival.refused.push({ write, error: outcome.error });
-    }
-  }
-
-  #settleCollection({ write, wire }: SentCollection, outcome: MergeOutcome, arrival: Arrival): void {
-    if (outcome.kind === "failed") return void arrival.refused.push({ write, error: outcome.error });
-    const bytes = wire.items.reduce((sum, { body }) => sum + Buffer.byteLength(body ?? ""), 0);
-    this.#arrived(write, bytes, arrival);
-    for (const { id, body } of wire.items)
-      if (Buffer.isBuffer(body)) arrival.savedBytes += (write.change.items.get(id)?.item?.bytes ?? 0) - body.length;
-    this.#collections.outdate(write.redisKey);
-    const { state, superseded } = outcome;
-    this.#author.observe(state.version);
-    if (state.version !== undefined) this.#ledger.saw(write.redisKey, state.version, undefined);
-    for (const by of superseded.values()) this.#author.observe(by);
-    if (superseded.size > 0) this.#remoteChanges?.suspect(write.redisKey);
-    const isOwnFuture = (by: Version) => !this.#author.isOwn(by) && this.#author.isFromOwnFuture(by);
-    const ids = [...superseded].flatMap(([id, by]) => (isOwnFuture(by) ? [id] : []));
-    if (ids.length === 0) return this.#flushWaiters.settle(write);
-    const change = this.#collections.changeAnew(write.redisKey, write.change, ids);
-    arrival.again.push({ ...this.#toPendingChange(write, change), sequence: write.sequence });
-  }
-
-  #arrived(write: PendingWrite, bytes: number, arrival: Arrival): void {
-    arrival.keys++;
-    arrival.bytes += bytes;
-    this.#held.forget(write.redisKey);
   }
 
   /** What Redis refuses while it takes others is held apart. The answer is the refusals that count against the server. */
@@ -734,23 +513,6 @@ export class RedisSyncService {
     const released = this.#held.takeAll();
     this.#putBack(released);
     if (released.length > 0) this.#drainSoon(0);
-  }
-
-  #stampAnew(write: PendingDocument): PendingDocument {
-    const { redisKey, text } = write;
-    const stamp = this.#author.tick();
-    if (EMPTY_TEXTS.has(text)) {
-      this.#ledger.cleared(redisKey, this.#author.sign(stamp), text);
-      this.#ledger.saveNow(() => this.#author.latest);
-    }
-    return { ...write, stamp };
-  }
-
-  #superseded(write: PendingDocument): void {
-    this.#reconciler.forget(write.redisKey);
-    this.#remoteChanges?.suspect(write.redisKey);
-    this.#drop(write, "superseded", "another instance saved it later; this save is among the kept versions");
-    this.#flushWaiters.settle(write, "another instance saved it later");
   }
 
   #putBack(batch: readonly PendingWrite[]): void {
@@ -985,10 +747,7 @@ export class RedisSyncService {
     const prepared = this.prepare(id, value);
     if (prepared === undefined) return value;
     if (this.#closing !== undefined) throw new ConnectionLostError("The mirror is closed.");
-    const write: PendingWrite =
-      prepared.kind === "collection"
-        ? this.#toPendingChange(prepared, this.#collections.replacement(prepared.snapshot), { keepsPrevious: true })
-        : { ...this.#toPending(prepared, this.#author.tick()), keepsPrevious: true };
+    const write = this.#intake.replace(prepared);
     this.#enqueue(write);
     const result = await this.#waitFor([write], this.#timings.closeTimeoutMs);
     if (!result.flushed) throw new ConnectionLostError(`The version is not restored yet: ${result.reason}.`);
@@ -1000,13 +759,4 @@ export class RedisSyncService {
     if (record === undefined) throw new TypeError(`Expected a record of the catalogue, got \`${name}\``);
     return record;
   }
-}
-
-/** What concerns one record, or one node of a cluster, and not the server. */
-function isOfOneKey(error: MirrorError): boolean {
-  return error instanceof RefusedError ? error.isOfOneKey : true;
-}
-
-function toMirrorError(error: unknown): MirrorError {
-  return error instanceof MirrorError ? error : new ConnectionLostError(describeError(error));
 }

@@ -1,6 +1,7 @@
 import { type CollectionChange, GatheredChange } from "./collection-change.js";
 import type { CollectionSnapshot } from "./collection-snapshot.js";
 import type { StoredBody } from "./compression.js";
+import type { MirrorError } from "./errors.js";
 import type { RecordDefinition } from "./records.js";
 import type { Stamp, Version } from "./version.js";
 import type { BufferLimits } from "./write-buffer.js";
@@ -51,6 +52,12 @@ export interface PendingCollection extends Write, Pending {
 
 /** A save that is to be in Redis and is not, as far as this process knows. */
 export type PendingWrite = PendingDocument | PendingCollection;
+
+/** A write that did not come through, and why. */
+export interface Refusal {
+  readonly write: PendingWrite;
+  readonly error: MirrorError;
+}
 
 /** Of a document the later save counts; of a collection the changes of both, which gather in the older one's. */
 export function combineWrites(older: PendingWrite, newer: PendingWrite): PendingWrite {
