@@ -5,6 +5,7 @@ import { type Attempt, CircuitBreaker } from "./circuit-breaker.js";
 import { type Clock, systemClock, type Timer } from "./clock.js";
 import type { Codec } from "./codec.js";
 import { Collections } from "./collections.js";
+import { DrainTimer } from "./drain-timer.js";
 import { Encoder } from "./encoder.js";
 import {
   ConnectionLostError,
@@ -100,6 +101,7 @@ export class RedisSyncService {
   readonly #receipts: Receipts;
   readonly #reader: RecordReader;
   readonly #adoptions: Adoptions;
+  readonly #timer: DrainTimer;
   readonly #counts = { saves: 0, batches: 0, sentKeys: 0, sentBytes: 0, savedBytes: 0 };
   #health: { readonly state: MirrorState; readonly reason?: string; readonly since: Date } = {
     state: "connecting",
@@ -108,7 +110,6 @@ export class RedisSyncService {
   /** The one that is under way. What comes of any other is of no interest. */
   #attempt: Attempt | undefined;
   #leaseTimer: Timer | undefined;
-  #timer: Timer | undefined;
   #isDue = false;
   #closing: Promise<FlushResult> | undefined;
   #isClosed = false;
@@ -134,6 +135,7 @@ export class RedisSyncService {
     this.#pending = new WriteBuffer(limits, combineWrites);
     this.#held = new HeldWrites({ limits, timings: this.#timings, clock, onDue: () => this.#releaseHeld() });
     this.#unsent = new UnsentWrites(this.#pending, this.#held);
+    this.#timer = new DrainTimer(clock, () => this.#drainNow());
     this.#flushWaiters = new FlushWaiters(clock);
     this.#history = new RecordHistory(gateway, codec, clock);
     this.#breaker = new CircuitBreaker({ ...this.#timings, leaseMs: ATTEMPT_LEASE_MS, clock });
@@ -178,7 +180,7 @@ export class RedisSyncService {
       onSuperseded: (write) =>
         this.#drop(write, "superseded", "another instance saved it later; this save is among the kept versions"),
     });
-    gateway.onConnectionLost = () => this.#drainSoon(this.#timings.batchWindowMs);
+    gateway.onConnectionLost = () => this.#timer.setUnlessSet(this.#timings.batchWindowMs);
   }
 
   #makeReconciler(limits: BufferLimits): Reconciler {
@@ -196,7 +198,7 @@ export class RedisSyncService {
         enqueue: (write, stamp) => this.#enqueue(this.#intake.toPending(write, stamp)),
         sendChanges: (changes) => this.#sendChanges(changes),
         unreadable: ({ userId, record: { name } }, detail) => this.#unreadable({ userId, record: name }, detail),
-        onDue: () => this.#drainSoon(0),
+        onDue: () => this.#timer.setUnlessSet(0),
         recordOf: (redisKey) => this.#catalogue.find(redisKey.slice(folderOf(redisKey).length)),
         found: (redisKey, state) => this.#foundState(redisKey, state),
         followed: () => this.#remoteChanges?.keys ?? [],
@@ -228,7 +230,7 @@ export class RedisSyncService {
         if (this.#health.state === "connecting") this.#setHealth("connected");
       },
       onUnreadable: (id, detail) => this.#unreadable(id, detail),
-      onLost: () => this.#drainSoon(this.#timings.batchWindowMs),
+      onLost: () => this.#timer.setUnlessSet(this.#timings.batchWindowMs),
     });
   }
 
@@ -320,30 +322,9 @@ export class RedisSyncService {
 
   // ── Pending becomes a batch ──────────────────────────────────────────────────────────────────────────────────────
 
-  /** Sets the timer unless it is set: the window is counted from its first write, so steady writes cannot put it off. */
-  #drainSoon(delayMs: number): void {
-    if (this.#timer === undefined) this.#drainAgain(delayMs);
-  }
-
   /** A retry that is set for later stays there; and beside a look whether the connection is back there must be no other. */
   #drainUnlessPaused(): void {
-    if (this.#breaker.state.kind === "closed") this.#drainSoon(this.#timings.batchWindowMs);
-  }
-
-  /** Sets the timer anew. It does not hold the process. */
-  #drainAgain(delayMs: number): void {
-    if (this.#isClosed) return;
-    this.#cancelTimer();
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#timer = undefined;
-      this.#drainNow();
-    }, delayMs);
-    this.#timer.unref?.();
-  }
-
-  #cancelTimer(): void {
-    this.#clock.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    if (this.#breaker.state.kind === "closed") this.#timer.setUnlessSet(this.#timings.batchWindowMs);
   }
 
   /** One batch at a time: what is saved while it is away gathers for the next. */
@@ -352,12 +333,12 @@ export class RedisSyncService {
       this.#isDue = true;
       return;
     }
-    this.#cancelTimer();
+    this.#timer.cancel();
     const attempt = this.#breaker.tryAcquire();
     if (attempt !== undefined) this.#begin(attempt);
     else if (this.#isConnectionLost) void this.#checkHealth();
     // Timers may fire a millisecond early.
-    else this.#drainAgain(this.#retryDelayMs());
+    else this.#timer.set(this.#retryDelayMs());
   }
 
   #begin(attempt: Attempt): void {
@@ -512,7 +493,7 @@ export class RedisSyncService {
   #releaseHeld(): void {
     const released = this.#held.takeAll();
     this.#putBack(released);
-    if (released.length > 0) this.#drainSoon(0);
+    if (released.length > 0) this.#timer.setUnlessSet(0);
   }
 
   #putBack(batch: readonly PendingWrite[]): void {
@@ -538,10 +519,10 @@ export class RedisSyncService {
   #afterAttempt(): void {
     const isDue = this.#isDue;
     this.#isDue = false;
-    if (this.#health.state === "degraded") this.#drainAgain(this.#retryDelayMs());
+    if (this.#health.state === "degraded") this.#timer.set(this.#retryDelayMs());
     // What came in while the batch was away, or did not fit into it. A window that is still open has its timer.
-    else if (this.#pending.keys > 0 && (isDue || this.#timer === undefined)) this.#drainAgain(0);
-    else if (this.#reconciler.isDue) this.#drainSoon(this.#timings.batchWindowMs);
+    else if (this.#pending.keys > 0 && (isDue || !this.#timer.isSet)) this.#timer.set(0);
+    else if (this.#reconciler.isDue) this.#timer.setUnlessSet(this.#timings.batchWindowMs);
   }
 
   /** Closed: doubling from one window. Open: until the pause is over, or sooner to see whether a lost connection is back. */
@@ -566,7 +547,7 @@ export class RedisSyncService {
       await this.#gateway.ping();
     } catch {
       // Still gone. The transition was told when the pause began.
-      this.#drainAgain(this.#retryDelayMs());
+      this.#timer.set(this.#retryDelayMs());
       return;
     }
     // A server that answers a ping may still not take a write: one attempt decides, not five.
@@ -607,6 +588,8 @@ export class RedisSyncService {
     if (write.kind === "collection") this.#collections.outdate(write.redisKey);
     this.#flushWaiters.settle(write, "it was too much to keep until Redis is back");
   }
+
+  // ── The local store was read ───────────────────────────────────────────────────────────────────────────────────────
 
   /**
    * Tells what the local store holds of a record; `undefined`: nothing. At its first read in a process that is compared
@@ -664,8 +647,8 @@ export class RedisSyncService {
   async #close(timeoutMs: number): Promise<FlushResult> {
     const result = await this.#flush(timeoutMs);
     this.#isClosed = true;
+    this.#timer.close();
     this.#flushWaiters.settleAll({ flushed: false, reason: "the mirror was closed" });
-    this.#cancelTimer();
     this.#clock.clearTimeout(this.#leaseTimer);
     this.#releaseHeld();
     this.#reconciler.close();
