@@ -59,3 +59,8 @@ export class KeySpace {
     return `roo:${user}:${this.#instance}${record}`;
   }
 }
+
+/** A record's key without its name: what all records of a user have in common. */
+export function folderOf(redisKey: string): string {
+  return redisKey.slice(0, redisKey.lastIndexOf(":") + 1);
+}

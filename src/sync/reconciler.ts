@@ -3,31 +3,25 @@ import type { Clock, Timer } from "./clock.js";
 import { bytesOf, type CollectionChange } from "./collection-change.js";
 import type { CollectionComparison, CollectionId, Collections } from "./collections.js";
 import type { Encoder } from "./encoder.js";
-import { digestOf } from "./digest.js";
 import { describeError, type MirrorError, RefusedError, UnreadableValueError } from "./errors.js";
 import type { Ledger } from "./ledger.js";
+import { folderOf } from "./keys.js";
 import { EMPTY_FINGERPRINT } from "./merge-script.js";
+import { ReadRepair, UNREADABLE } from "./read-repair.js";
+import { ReconcileSchedule } from "./reconcile-schedule.js";
 import { isMerged, type RecordDefinition } from "./records.js";
 import type { CollectionState, RedisGateway, StoredState, StoredValue, WireWrite } from "./redis-gateway.js";
+import { batchesOf, partsOf } from "./round-trips.js";
 import type { SyncTimings } from "./timings.js";
-import { nextStamp, parseVersion, type Stamp, type Version } from "./version.js";
+import type { Stamp, Version } from "./version.js";
 import { type BufferedWrite, type BufferLimits, WriteBuffer } from "./write-buffer.js";
-import {
-  type ArrivedWrite,
-  BATCH_LIMITS,
-  COMPARED_BYTES,
-  type PreparedDocument,
-  type PreparedWrite,
-} from "./writes.js";
+import { type ArrivedWrite, COMPARED_BYTES, type PreparedDocument, type PreparedWrite } from "./writes.js";
 
 /** How many local values are compared in one attempt: saves wait for it. */
 const COMPARISONS_AT_ONCE = 16;
 
 /** How many collections that have changed in the mirror are compared in one attempt, beside these. */
 const STALE_AT_ONCE = 64;
-
-/** So often within the time of a health check everything may be compared because of a new connection. */
-const WHOLE_AT_ONCE = 3;
 
 /** What the reconciler needs of the engine. */
 export interface Repairs {
@@ -99,6 +93,8 @@ export class Reconciler {
   readonly #limits: BufferLimits;
   readonly #timings: Pick<SyncTimings, "reconcileMs" | "healthCheckMs">;
   readonly #repairs: Repairs;
+  readonly #schedule: ReconcileSchedule;
+  readonly #readRepair: ReadRepair;
   readonly #arrived: WriteBuffer<ArrivedWrite>;
   /** What the local store was found to hold, to be compared with the mirror. */
   readonly #uncompared: WriteBuffer<PreparedWrite>;
@@ -106,14 +102,6 @@ export class Reconciler {
   readonly #compared = new Map<string, Version | undefined>();
   /** Collections of which the mirror has another state than was compared. Saves do not wait for all of them. */
   readonly #stale = new Map<string, CollectionId>();
-  /** The connection on which everything was last compared, and when that was, the latest times first. */
-  #connection = 0;
-  #wholeAtMs: readonly number[] = [];
-  #isWholeDue = false;
-  /** How often everything was asked to be compared, and as of which of these it was. */
-  #demands = 0;
-  #answered = 0;
-  #timer: Timer | undefined;
   /** While it runs nothing local is compared: its part of the cluster cannot be asked. */
   #postponedTimer: Timer | undefined;
 
@@ -127,18 +115,20 @@ export class Reconciler {
     this.#limits = limits;
     this.#timings = timings;
     this.#repairs = repairs;
+    this.#schedule = new ReconcileSchedule(clock, timings, () => repairs.onDue());
+    this.#readRepair = new ReadRepair({
+      ledger,
+      author,
+      enqueue: (write, stamp) => repairs.enqueue(write, stamp),
+      remember: (write) => this.remember(write),
+      ttlSecondsOf: (record) => repairs.ttlSecondsOf(record),
+    });
     this.#arrived = new WriteBuffer(limits);
     this.#uncompared = new WriteBuffer(limits);
   }
 
   get isDue(): boolean {
-    return (
-      this.#isWholeDue || this.#isDemanded || this.#stale.size > 0 || (this.#uncompared.keys > 0 && !this.#isPostponed)
-    );
-  }
-
-  get #isDemanded(): boolean {
-    return this.#demands > this.#answered;
+    return this.#schedule.isDue || this.#stale.size > 0 || (this.#uncompared.keys > 0 && !this.#isPostponed);
   }
 
   get #isPostponed(): boolean {
@@ -162,7 +152,7 @@ export class Reconciler {
 
   /** Everything is to be compared with the next attempt. */
   demand(): void {
-    this.#demands++;
+    this.#schedule.demand();
   }
 
   /** Whether what the local store was found to hold is still to be compared. */
@@ -186,15 +176,15 @@ export class Reconciler {
 
   /** What is due on this connection; what is being sent anyway is left out. `undefined`: nothing. */
   plan(connection: number, sending: readonly { readonly redisKey: string }[]): ReconcilePlan | undefined {
-    const isWhole = this.#isWholeDue || this.#isDemanded || this.#isNewsOfServer(connection);
-    const demand = this.#demands;
+    const isWhole = this.#schedule.isDueOn(connection);
+    const demand = this.#schedule.demands;
     const locals = this.#isPostponed ? [] : this.#uncompared.all().slice(0, COMPARISONS_AT_ONCE);
     const localKeys = locals.flatMap(({ kind, redisKey }) => (kind === "document" ? [redisKey] : []));
     const parts = partsOf(isWhole ? this.#knownKeys(sending) : localKeys);
     const first = parts.next();
     if (first.done !== true) return { connection, isWhole, demand, parts: prepend(first.value, parts), locals };
     if (locals.length > 0 || this.#stale.size > 0) return { connection, isWhole, demand, parts: [], locals };
-    if (isWhole) this.#wholeDone(connection, demand);
+    if (isWhole) this.#schedule.done(connection, demand);
     return undefined;
   }
 
@@ -211,7 +201,7 @@ export class Reconciler {
     const documents = plan.locals.filter((local) => local.kind === "document");
     await Promise.all(documents.map((local) => this.#compare(local, isOver)));
     if (isOver()) return undefined;
-    if (plan.isWhole) this.#wholeDone(plan.connection, plan.demand);
+    if (plan.isWhole) this.#schedule.done(plan.connection, plan.demand);
     const ids = new Map<string, CollectionId>();
     for (const local of plan.locals) if (local.kind === "collection") ids.set(local.redisKey, local);
     for (const [redisKey, id] of this.#stale) if (ids.size < STALE_AT_ONCE) ids.set(redisKey, id);
@@ -219,39 +209,8 @@ export class Reconciler {
   }
 
   close(): void {
-    for (const timer of [this.#timer, this.#postponedTimer]) this.#clock.clearTimeout(timer);
-  }
-
-  /**
-   * Behind a new connection may be a server that has lost what the one before had. One that keeps breaking is no reason
-   * to ask for everything each time.
-   */
-  #isNewsOfServer(connection: number): boolean {
-    if (connection === this.#connection) return false;
-    const earlierMs = this.#wholeAtMs[WHOLE_AT_ONCE - 1] ?? -Infinity;
-    const restMs = earlierMs + this.#timings.healthCheckMs - this.#clock.now();
-    if (restMs <= 0) return true;
-    this.#setTimer(connection, restMs);
-    return false;
-  }
-
-  #wholeDone(connection: number, demand: number): void {
-    this.#answered = demand;
-    this.#wholeAtMs = [this.#clock.now(), ...this.#wholeAtMs].slice(0, WHOLE_AT_ONCE);
-    this.#setTimer(connection, this.#timings.reconcileMs);
-  }
-
-  /** When everything is compared next, unless a connection is made sooner. */
-  #setTimer(connection: number, delayMs: number): void {
-    this.#connection = connection;
-    this.#isWholeDue = false;
-    this.#clock.clearTimeout(this.#timer);
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#timer = undefined;
-      this.#isWholeDue = true;
-      this.#repairs.onDue();
-    }, delayMs);
-    this.#timer.unref?.();
+    this.#schedule.close();
+    this.#clock.clearTimeout(this.#postponedTimer);
   }
 
   #postpone(): void {
@@ -386,7 +345,7 @@ export class Reconciler {
     if (isOver() || this.#uncompared.get(redisKey) !== local) return;
     this.#uncompared.remove(redisKey);
     this.#compared.set(redisKey, stored.version);
-    this.#repair(local, stored, text);
+    this.#readRepair.repair(local, stored, text);
   }
 
   /** Of all that has another state in the mirror than was known, and what was read for the first time. */
@@ -446,53 +405,7 @@ export class Reconciler {
       return UNREADABLE;
     }
   }
-
-  /** Read repair. Which of the two is newer, what the local store holds or what the mirror does? */
-  #repair(local: PreparedDocument, stored: StoredValue, text: string | undefined): void {
-    const { redisKey, record } = local;
-    const { version, value } = stored;
-    const entry = this.#ledger.get(redisKey);
-    this.#author.observe(version);
-    if (local.text === undefined) return this.#repeatClear(local, stored);
-    if (text === UNREADABLE) return;
-    if (text === local.text && version !== undefined) {
-      this.#ledger.own(record.name, redisKey);
-      this.#ledger.saw(redisKey, version, local.text, record.encrypted);
-      this.remember({ redisKey, value, version, ttlSeconds: this.#repairs.ttlSecondsOf(record) });
-      return;
-    }
-    const isKnown = entry !== undefined && (version ?? "") <= entry.version;
-    const isUnchanged = entry?.digest === digestOf(local.text);
-    const isChanged = entry?.digest !== undefined && !isUnchanged;
-    const seen = parseVersion(entry?.version);
-    const firstSave = parseVersion(entry?.firstSave);
-    const enqueue = (stamp: Stamp) => this.#repairs.enqueue(local, stamp);
-    // Nothing there, and nobody has deleted it: as old as it was, so that whoever has a later one wins.
-    if (version === undefined && value === undefined)
-      return enqueue(isUnchanged && seen !== undefined ? seen : this.#author.tick());
-    // What is there came from here, or was seen here: the local store has gone on since.
-    if (isKnown || this.#author.isOfThisStore(version)) return enqueue(this.#author.tick());
-    // None of this store's saves has arrived. The later of the two wins, and the other is kept.
-    if (firstSave !== undefined) return enqueue(firstSave);
-    // Another instance has saved since. A change of which only this store knows is older: Redis keeps it beside.
-    if (seen !== undefined && isChanged) enqueue(nextStamp(seen));
-  }
-
-  /** A clear that did not arrive before the process ended, unless somebody has saved the record after it. */
-  #repeatClear(local: PreparedDocument, { version }: StoredValue): void {
-    const cleared = this.#ledger.get(local.redisKey)?.cleared;
-    if (cleared === undefined || version === cleared.version) return;
-    const isOwn = this.#author.isFromOwnFuture(version);
-    // Also where nothing is there: an older save may still be on its way.
-    if ((version ?? "") > cleared.version && !isOwn) return;
-    const stamp = isOwn ? this.#author.tick() : parseVersion(cleared.version)!;
-    const text = cleared.text ?? undefined;
-    this.#repairs.enqueue({ ...local, text, bytes: Buffer.byteLength(text ?? "") }, stamp);
-  }
 }
-
-/** No JSON, so never the text of a value. */
-const UNREADABLE = "unreadable";
 
 /** Whether items live, and the array that shows them is gone. */
 function isArrayLost(fingerprint: string | undefined, hasValue: boolean): boolean {
@@ -508,31 +421,7 @@ function toBuffered({ id, change }: NeededChange): BufferedWrite {
   return { redisKey: id.redisKey, bytes: bytesOf(change) };
 }
 
-/** A record's key without its name: what all records of a user have in common. */
-export function folderOf(redisKey: string): string {
-  return redisKey.slice(0, redisKey.lastIndexOf(":") + 1);
-}
-
-/** As many keys as one round trip carries. */
-function* partsOf(redisKeys: Iterable<string>): Generator<readonly string[]> {
-  let part: string[] = [];
-  for (const redisKey of redisKeys) {
-    part.push(redisKey);
-    if (part.length < BATCH_LIMITS.maxKeys) continue;
-    yield part;
-    part = [];
-  }
-  if (part.length > 0) yield part;
-}
-
 function* prepend<Item>(first: Item, rest: Iterable<Item>): Generator<Item> {
   yield first;
   yield* rest;
-}
-
-/** As much as one round trip carries, and at least one. */
-function* batchesOf<Write extends BufferedWrite>(writes: readonly Write[]): Generator<Write[]> {
-  const waiting = new WriteBuffer<Write>({ maxKeys: Infinity, maxBytes: Infinity });
-  for (const write of writes) waiting.put(write);
-  while (waiting.keys > 0) yield waiting.take(BATCH_LIMITS);
 }

@@ -18,7 +18,7 @@ import {
 import { type FlushResult, FlushWaiters } from "./flush-waiters.js";
 import { HeldWrites } from "./held-writes.js";
 import { Intake } from "./intake.js";
-import type { KeySpace, RecordId } from "./keys.js";
+import { folderOf, type KeySpace, type RecordId } from "./keys.js";
 import { Ledger, LEDGER_DELAY_MS } from "./ledger.js";
 import { type Memento, MemoryMemento } from "./memento.js";
 import {
@@ -32,7 +32,7 @@ import {
 import { NewsSource } from "./news-source.js";
 import { type OutgoingCollection, type OutgoingDocument, OutgoingWrites } from "./outgoing-writes.js";
 import { Receipts } from "./receipts.js";
-import { folderOf, type NeededChange, Reconciler } from "./reconciler.js";
+import { type NeededChange, Reconciler } from "./reconciler.js";
 import { RecordHistory, type RecordVersion } from "./record-history.js";
 import { type FoundValue, RecordReader } from "./record-reader.js";
 import { type Catalogue, isMerged, type RecordDefinition } from "./records.js";

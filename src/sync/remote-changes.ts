@@ -1,8 +1,7 @@
 import type { Author } from "./author.js";
 import type { Clock, Timer } from "./clock.js";
 import { describeError, RefusedError } from "./errors.js";
-import type { RecordId } from "./keys.js";
-import { folderOf } from "./reconciler.js";
+import { folderOf, type RecordId } from "./keys.js";
 import type { ChangeWatch, RedisGateway } from "./redis-gateway.js";
 import type { SyncTimings } from "./timings.js";
 import { parseVersion, type Version } from "./version.js";
