@@ -68,6 +68,7 @@ export class OutgoingWrites {
       version: author.sign(stamp),
       seen: ledger.get(redisKey)?.version || undefined,
       keepsPrevious,
+      ...(record.encrypted && { isSecret: true }),
     };
   }
 
