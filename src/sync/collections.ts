@@ -8,8 +8,7 @@ import {
   takeWholeCollection,
 } from "./collection-snapshot.js";
 import { compareItems } from "./compare-items.js";
-import { inflate } from "./compression.js";
-import { MirrorError, UnreadableValueError } from "./errors.js";
+import { IndexReader } from "./index-reader.js";
 import { KnownItems } from "./known-items.js";
 import type { Ledger } from "./ledger.js";
 import type { RecordDefinition } from "./records.js";
@@ -17,7 +16,6 @@ import { findRemoteItems, type RemoteItem, type TakenItem, takeRemoteItems } fro
 import type { RedisGateway, StoredCollection, StoredIndex } from "./redis-gateway.js";
 import type { Version } from "./version.js";
 import { type BufferLimits, WriteBuffer } from "./write-buffer.js";
-import { COMPARED_BYTES } from "./writes.js";
 
 /** Whose which collection. */
 export interface CollectionId {
@@ -67,7 +65,7 @@ export interface CollectionsOptions {
  * each, against which the next save is compared, so that only what changed is sent.
  */
 export class Collections {
-  readonly #gateway: RedisGateway;
+  readonly #indexes: IndexReader;
   readonly #ledger: Ledger;
   readonly #author: Author;
   readonly #locals: WriteBuffer<LocalCollection>;
@@ -81,7 +79,7 @@ export class Collections {
   readonly #takingOver = new Set<string>();
 
   constructor({ gateway, ledger, author, limits }: CollectionsOptions) {
-    this.#gateway = gateway;
+    this.#indexes = new IndexReader(gateway, author);
     this.#ledger = ledger;
     this.#author = author;
     this.#locals = new WriteBuffer(limits);
@@ -285,12 +283,12 @@ export class Collections {
    * @throws what the gateway's reading does.
    */
   async compare({ redisKey, record }: CollectionId, savedAt?: Version): Promise<CollectionComparison> {
-    const stored = this.#believed(await this.#gateway.readIndex(redisKey));
-    const tombstones = await this.#readTombstones(redisKey, this.#idsOf(redisKey), stored);
+    const stored = await this.#indexes.read(redisKey);
+    const tombstones = await this.#indexes.readTombstones(redisKey, this.#idsOf(redisKey), stored);
     const known = this.#ledger.itemsOf(redisKey);
     const isForeign = stored.version === undefined && stored.hasValue;
     const isUnknown = this.#idsOf(redisKey).some((id) => stored.items.has(id) && known.versionOf(id) === undefined);
-    const array = isForeign || isUnknown ? await this.#readArray(redisKey, record) : undefined;
+    const array = isForeign || isUnknown ? await this.#indexes.readArray(redisKey, record) : undefined;
     // It may have been saved while the mirror was read.
     const local = this.#locals.get(redisKey)?.snapshot;
     if (local === undefined) return { change: NO_CHANGE, stored };
@@ -321,12 +319,12 @@ export class Collections {
 
   /** Compares with the mirror what is known of its items. @throws what the gateway's reading does. */
   async findRemote(id: CollectionId): Promise<RemoteCollection> {
-    return this.#withRemoteItems(id, await this.#gateway.readIndex(id.redisKey));
+    return this.#withRemoteItems(id, await this.#indexes.read(id.redisKey));
   }
 
   /** The same, with the items themselves. @throws what the gateway's reading does. */
   async readRemote(id: CollectionId): Promise<RemoteCollection & { readonly stored: StoredCollection }> {
-    return this.#withRemoteItems(id, await this.#gateway.readCollection(id.redisKey));
+    return this.#withRemoteItems(id, await this.#indexes.readWithItems(id.redisKey));
   }
 
   /** What the host's list becomes with what others have changed, for the host to save; `undefined`: it stays. */
@@ -353,12 +351,11 @@ export class Collections {
 
   async #withRemoteItems<Stored extends StoredIndex>(
     { redisKey, record }: CollectionId,
-    read: Stored,
+    stored: Stored,
   ): Promise<RemoteCollection & { readonly stored: Stored }> {
-    const stored = this.#believed(read);
     this.#author.observe(stored.version);
     const known = this.#ledger.knowsItemsOf(redisKey) ? this.#ledger.itemsOf(redisKey) : new KnownItems();
-    const tombstones = await this.#readTombstones(redisKey, [...known.ids], stored);
+    const tombstones = await this.#indexes.readTombstones(redisKey, [...known.ids], stored);
     const items = findRemoteItems({ stored, known, tombstones, limit: record.limit, author: this.#author });
     return { stored, items };
   }
@@ -373,43 +370,8 @@ export class Collections {
     this.#fingerprints.delete(redisKey);
   }
 
-  /** Without what comes from too far ahead to be true: everything is later than that. */
-  #believed<Stored extends StoredIndex>(stored: Stored): Stored {
-    const items = [...stored.items].filter(([, { version }]) => {
-      const isBelieved = this.#author.believes(version);
-      if (!isBelieved) this.#author.observe(version);
-      return isBelieved;
-    });
-    return { ...stored, items: new Map(items) };
-  }
-
   #idsOf(redisKey: string): string[] {
     return [...(this.#locals.get(redisKey)?.snapshot.items.keys() ?? [])];
-  }
-
-  /** Of those that do not live; where nothing is there, nothing is asked. */
-  async #readTombstones(redisKey: string, ids: readonly string[], stored: StoredIndex): Promise<Map<string, Version>> {
-    const missing = stored.version === undefined ? [] : ids.filter((id) => !stored.items.has(id));
-    if (missing.length === 0) return new Map();
-    const versions = await this.#gateway.readTombstones(redisKey, missing);
-    return new Map(
-      missing.flatMap((id, index): [string, Version][] => {
-        const version = versions[index];
-        return version !== undefined && this.#author.believes(version) ? [[id, version]] : [];
-      }),
-    );
-  }
-
-  async #readArray(redisKey: string, record: RecordDefinition): Promise<CollectionSnapshot | undefined> {
-    try {
-      const { value } = await this.#gateway.readCollection(redisKey, COMPARED_BYTES);
-      const snapshot = takeWholeCollection(record, JSON.parse(await inflate(value ?? "[]", COMPARED_BYTES)));
-      return "refusal" in snapshot ? undefined : snapshot;
-    } catch (error) {
-      // Somebody else's, or too large to be compared. It is kept when it is overwritten.
-      if (error instanceof MirrorError && !(error instanceof UnreadableValueError)) throw error;
-      return undefined;
-    }
   }
 
   #addForeign(items: Map<string, ItemChange>, item: ItemSnapshot): void {
@@ -499,21 +461,4 @@ function addChange(items: Map<string, ItemChange>, known: KnownItems, item: Item
 /** What will be there once a clear has arrived. */
 function clearedBy(cleared: Version, stored: StoredIndex): StoredIndex {
   return { ...stored, cleared, items: new Map([...stored.items].filter(([, { version }]) => version > cleared)) };
-}
-
-/** A list as it is in the mirror, with changes that are still on their way there. */
-export function overlay(record: RecordDefinition, value: unknown, changes: readonly CollectionChange[]): unknown {
-  if (changes.length === 0) return value;
-  const snapshot = takeWholeCollection(record, value);
-  if ("refusal" in snapshot) return value;
-  const items = new Map<string, ItemSnapshot>(snapshot.items);
-  for (const { cleared, items: changed } of changes) {
-    if (cleared !== undefined) items.clear();
-    for (const [id, { item }] of changed) {
-      if (item === undefined) items.delete(id);
-      else items.set(id, item);
-    }
-  }
-  const newest = [...items.values()].sort((a, b) => b.recency - a.recency).slice(0, record.limit);
-  return newest.map(({ text }) => JSON.parse(text) as unknown);
 }
