@@ -151,9 +151,12 @@ function reloaderOf(body: Method, args: unknown[]): (target: unknown) => unknown
   return (target) => Reflect.apply(body, target, args);
 }
 
+export function isObject(value: unknown): value is object {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}
+
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
-  if (!isObject) return false;
+  if (!isObject(value)) return false;
   let then: unknown;
   ignoringErrors(() => (then = (value as { then?: unknown }).then));
   return typeof then === "function";

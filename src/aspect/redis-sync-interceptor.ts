@@ -4,8 +4,7 @@ import type { RecordId } from "../sync/keys.js";
 import type { FoundValue } from "../sync/record-reader.js";
 import type { RedisSyncService } from "../sync/redis-sync-service.js";
 import type { PreparedWrite } from "../sync/writes.js";
-import { AbsentRecords } from "./absent-records.js";
-import { ignoreRejection, ignoringErrors } from "./intercepted-call.js";
+import { ignoreRejection, ignoringErrors, isObject } from "./intercepted-call.js";
 import type {
   JoinPoint,
   MirrorJoinPoint,
@@ -14,6 +13,7 @@ import type {
   RestoreJoinPoint,
   SyncInterceptor,
 } from "./join-point.js";
+import { ShownRecords } from "./shown-records.js";
 
 /** The user of the moment; `undefined`: nobody, mirror nothing. */
 export interface UserSource {
@@ -58,7 +58,7 @@ export class RedisSyncInterceptor implements SyncInterceptor {
   readonly #ongoing = new Set<OngoingRestore>();
   /** The records that calls are saving whose local write is not done yet, and how many. */
   readonly #underway = new Map<string, number>();
-  readonly #absent = new AbsentRecords();
+  readonly #shown = new ShownRecords();
   #depth = 0;
 
   constructor(service: RedisSyncService, user: UserSource) {
@@ -203,7 +203,9 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     const userId = this.#userOf(call, target);
     if (userId !== undefined) {
       const adopted = await this.#restoreAll({ advice, args }, target, userId, () => local);
-      return adopted === undefined ? local : adopted.value;
+      if (adopted === undefined) return local;
+      // What is not the user's, and therefore not mirrored, is in the local value alone.
+      return advice.isEmpty(local, target) ? adopted.value : reload(target);
     }
     if (isObject(target)) this.#awaitUser(target, { advice, args, reload });
     return local;
@@ -275,6 +277,7 @@ export class RedisSyncInterceptor implements SyncInterceptor {
         isHoldingProcess: true,
       }),
     );
+    this.#shown.noteFull(target, id);
     this.#service.emit("restored", id);
     return { value };
   }
@@ -290,18 +293,10 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     // A call that is saving it has not come to its end: what is read in between is not what the local store will hold.
     if (this.#underway.has(redisKey)) return undefined;
     const local = await readLocal();
-    const isEmpty = advice.isEmpty(local, target);
+    const isEmpty = advice.isEmpty(local, target) || advice.isEmpty(this.#service.selected(id, local), target);
     this.#service.compare(id, isEmpty ? undefined : local);
-    if (!isEmpty) return undefined;
-    // Nobody is there, or it has just said that it has nothing: asking would only hold up the host once more.
-    if (this.#service.status.state === "degraded" || this.#absent.isAbsent(redisKey)) return undefined;
-    const found = await this.#service.find(id);
-    if (found === undefined) this.#absent.note(redisKey);
-    // Emptied here, and the news of it may not have arrived: it stays empty.
-    return found === undefined || this.#service.isCleared(id, found) ? undefined : found;
+    const hasBeenFull = this.#shown.hasBeenFull(target, id);
+    if (!isEmpty) this.#shown.noteFull(target, id);
+    return isEmpty ? this.#service.findToRestore(id, { hasBeenFull }) : undefined;
   }
-}
-
-function isObject(value: unknown): value is object {
-  return (typeof value === "object" && value !== null) || typeof value === "function";
 }

@@ -33,6 +33,16 @@ export interface AdoptionsOptions {
   /** How long a record lives in Redis, seconds. */
   ttlSecondsOf(record: RecordDefinition | undefined): number;
   isClosing(): boolean;
+  /** The host has saved something else than what it was to take over. */
+  onChanged(write: PreparedDocument): void;
+}
+
+/** A document that the host is about to save, because it takes it over. */
+interface AdoptedDocument {
+  /** As JSON; `undefined`: it was deleted. */
+  readonly text: string | undefined;
+  /** What the host has saved of it last. */
+  saved: PreparedDocument | undefined;
 }
 
 /**
@@ -41,18 +51,34 @@ export interface AdoptionsOptions {
  */
 export class Adoptions {
   readonly #options: AdoptionsOptions;
-  /** What is being taken over of a document, as JSON: the host will save it. */
-  readonly #texts = new Map<string, { readonly text: string | undefined }>();
+  readonly #documents = new Map<string, AdoptedDocument>();
 
   constructor(options: AdoptionsOptions) {
     this.#options = options;
   }
 
-  /** Whether a save is what was just taken over: that is in the mirror already, and older than what anybody saves now. */
-  isAdopted({ redisKey, text }: PreparedDocument): boolean {
-    const adopted = this.#texts.get(redisKey);
-    this.#texts.delete(redisKey);
-    return adopted !== undefined && adopted.text === text && this.#options.unsent.of(redisKey) === undefined;
+  /**
+   * Takes a save that comes while its record is being taken over: the host may take it over piece by piece, and only at
+   * the end is it clear whether that is what the mirror has, or news.
+   */
+  takes(write: PreparedDocument): boolean {
+    const adopted = this.#documents.get(write.redisKey);
+    if (adopted === undefined) return false;
+    adopted.saved = write;
+    return true;
+  }
+
+  /** Whether a document is being taken over: what its host shows of it meanwhile is a part of it. */
+  isUnderWay(redisKey: string): boolean {
+    return this.#documents.has(redisKey);
+  }
+
+  #isOver(redisKey: string, adopted: AdoptedDocument): void {
+    if (this.#documents.get(redisKey) === adopted) this.#documents.delete(redisKey);
+    const { saved, text } = adopted;
+    if (saved === undefined) return;
+    // What was restored is in the mirror already, and older than what anybody saves now.
+    if (saved.text !== text || this.#options.unsent.of(redisKey) !== undefined) this.#options.onChanged(saved);
   }
 
   /** This instance knows the value from now on, and may overwrite it. */
@@ -94,10 +120,10 @@ export class Adoptions {
       collection === undefined || record === undefined
         ? undefined
         : collections.adopt({ redisKey, userId: id.userId, record }, found.value, collection);
-    const adopting = { text: JSON.stringify(found.value) };
+    const adopting: AdoptedDocument = { text: JSON.stringify(found.value), saved: undefined };
     // Before, because adopting saves it, and that is neither news nor overwrites what nobody here has seen.
     this.saw(id, found);
-    this.#texts.set(redisKey, adopting);
+    if (takeBack === undefined) this.#documents.set(redisKey, adopting);
     try {
       await adopt();
       ledger.own(id.record, redisKey);
@@ -109,7 +135,7 @@ export class Adoptions {
       throw error;
     } finally {
       collections.adoptionOver(redisKey);
-      if (this.#texts.get(redisKey) === adopting) this.#texts.delete(redisKey);
+      this.#isOver(redisKey, adopting);
     }
     if (collection === undefined) this.#remember(id, redisKey, found);
   }
@@ -139,7 +165,8 @@ export class Adoptions {
       throw error;
     } finally {
       collections.takenOver(redisKey);
-      if (hasTaken && !isMerged(record)) this.#texts.delete(redisKey);
+      const adopted = this.#documents.get(redisKey);
+      if (hasTaken && adopted !== undefined) this.#isOver(redisKey, adopted);
     }
     if (!hasTaken) return false;
     ledger.own(id.record, redisKey);
@@ -196,7 +223,7 @@ export class Adoptions {
       if (this.isCleared(id, found) || !this.#isUnchanged(record, redisKey, local)) return undefined;
       this.saw(id, found);
       this.#remember(id, redisKey, found);
-      this.#texts.set(redisKey, { text: JSON.stringify(value) });
+      this.#documents.set(redisKey, { text: JSON.stringify(value), saved: undefined });
       return { value };
     };
   }

@@ -2,6 +2,7 @@ import type { Author } from "./author.js";
 import { bytesOf, type CollectionChange, NO_CHANGE, summarize } from "./collection-change.js";
 import { takeCollection } from "./collection-snapshot.js";
 import type { CollectionId, Collections } from "./collections.js";
+import { isEmptyText } from "./found-empty.js";
 import type { KeySpace, RecordId } from "./keys.js";
 import type { Ledger } from "./ledger.js";
 import { type Catalogue, isMerged, type RecordDefinition } from "./records.js";
@@ -15,9 +16,6 @@ import type {
   PreparedDocument,
   PreparedWrite,
 } from "./writes.js";
-
-/** How an empty value looks as JSON. */
-const EMPTY_TEXTS = new Set<string | undefined>([undefined, "null", '""', "[]", "{}"]);
 
 export interface IntakeOptions {
   catalogue: Catalogue;
@@ -93,11 +91,16 @@ export class Intake {
     const pending = this.toPending(write, stamp);
     const isOwnerNews = this.#ledger.own(record.name, redisKey);
     const isFirst = this.#ledger.get(redisKey) === undefined;
-    const isClear = EMPTY_TEXTS.has(text);
+    const isClear = isEmptyText(text);
     if (isFirst) this.#ledger.saved(redisKey, this.#author.sign(stamp));
     if (isClear) this.#ledger.cleared(redisKey, this.#author.sign(stamp), text);
     if (isOwnerNews || isFirst || isClear) this.#ledger.saveNow(() => this.#author.latest);
     return pending;
+  }
+
+  /** A save that says nothing new but whose the local store is. */
+  noteOwner({ record, redisKey }: PreparedWrite): void {
+    if (this.#ledger.own(record.name, redisKey)) this.#ledger.saveNow(() => this.#author.latest);
   }
 
   /** Only what has changed, and each save that adds or deletes is written down: what is gone after a crash was deleted. */
@@ -125,7 +128,7 @@ export class Intake {
   stampAnew(write: PendingDocument): PendingDocument {
     const { redisKey, text } = write;
     const stamp = this.#author.tick();
-    if (EMPTY_TEXTS.has(text)) {
+    if (isEmptyText(text)) {
       this.#ledger.cleared(redisKey, this.#author.sign(stamp), text);
       this.#ledger.saveNow(() => this.#author.latest);
     }
@@ -142,7 +145,7 @@ export class Intake {
       bytes,
       stamp,
       sequence: ++this.#sequence,
-      keepsPrevious: EMPTY_TEXTS.has(text),
+      keepsPrevious: isEmptyText(text),
     };
   }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type AdoptRemote, Adoptions } from "./adoptions.js";
+import { AskedInVain } from "./asked-in-vain.js";
 import { Author } from "./author.js";
 import { type Attempt, CircuitBreaker } from "./circuit-breaker.js";
 import { type Clock, systemClock, type Timer } from "./clock.js";
@@ -15,6 +16,7 @@ import {
   RefusedError,
   toMirrorError,
 } from "./errors.js";
+import { FoundEmpty } from "./found-empty.js";
 import { type FlushResult, FlushWaiters } from "./flush-waiters.js";
 import { HeldWrites } from "./held-writes.js";
 import { Intake } from "./intake.js";
@@ -102,6 +104,10 @@ export class RedisSyncService {
   readonly #reader: RecordReader;
   readonly #adoptions: Adoptions;
   readonly #timer: DrainTimer;
+  readonly #askedInVain: AskedInVain;
+  readonly #foundEmpty = new FoundEmpty();
+  /** The records of which a kept version was made the current one: they are restored wherever they are missing. */
+  readonly #broughtBack = new Set<string>();
   readonly #counts = { saves: 0, batches: 0, sentKeys: 0, sentBytes: 0, savedBytes: 0 };
   #health: { readonly state: MirrorState; readonly reason?: string; readonly since: Date } = {
     state: "connecting",
@@ -132,6 +138,7 @@ export class RedisSyncService {
     this.#encoder = new Encoder(codec, clock);
     this.#timings = { ...DEFAULT_TIMINGS, ...timings };
     this.#clock = clock;
+    this.#askedInVain = new AskedInVain(clock);
     this.#pending = new WriteBuffer(limits, combineWrites);
     this.#held = new HeldWrites({ limits, timings: this.#timings, clock, onDue: () => this.#releaseHeld() });
     this.#unsent = new UnsentWrites(this.#pending, this.#held);
@@ -172,6 +179,7 @@ export class RedisSyncService {
       ...parts,
       remoteChanges: this.#remoteChanges,
       isClosing: () => this.#closing !== undefined,
+      onChanged: (write) => this.submit(write),
     });
     this.#receipts = new Receipts({
       ...parts,
@@ -227,10 +235,14 @@ export class RedisSyncService {
       readTimeoutMs: this.#timings.readTimeoutMs,
       onAsked: (redisKey, id) => this.#remoteChanges?.follow(redisKey, id),
       onAnswered: () => {
+        this.#askedInVain.noteAnswered();
         if (this.#health.state === "connecting") this.#setHealth("connected");
       },
       onUnreadable: (id, detail) => this.#unreadable(id, detail),
-      onLost: () => this.#timer.setUnlessSet(this.#timings.batchWindowMs),
+      onLost: () => {
+        this.#askedInVain.noteSilent();
+        this.#timer.setUnlessSet(this.#timings.batchWindowMs);
+      },
     });
   }
 
@@ -264,6 +276,12 @@ export class RedisSyncService {
 
   keyOf(id: RecordId): string {
     return this.#keySpace.keyOf(id);
+  }
+
+  /** What of the host's value is mirrored. Throws what the record's `select` throws. */
+  selected(id: RecordId, value: unknown): unknown {
+    const record = this.#catalogue.find(id.record);
+    return record === undefined || value === undefined ? value : record.select(value);
   }
 
   on<Event extends keyof MirrorEvents>(event: Event, listener: MirrorListener<Event>): this {
@@ -305,7 +323,11 @@ export class RedisSyncService {
     if (this.#closing !== undefined) return this.#drop(write, "closed", "the mirror was closed before");
     this.#counts.saves++;
     this.#remoteChanges?.follow(write.redisKey, { userId: write.userId, record: write.record.name });
-    if (write.kind === "document" && this.#adoptions.isAdopted(write)) return;
+    this.#askedInVain.forget(write.redisKey);
+    if (write.kind === "document") {
+      if (this.#adoptions.takes(write)) return;
+      if (this.#foundEmpty.isStillEmpty(write.redisKey, write.text)) return this.#intake.noteOwner(write);
+    }
     const pending = this.#intake.take(write);
     if (pending === undefined) return;
     this.#enqueue(pending);
@@ -505,6 +527,7 @@ export class RedisSyncService {
 
   #succeeded(attempt: Attempt): void {
     attempt.succeeded();
+    this.#askedInVain.noteAnswered();
     this.#setHealth("connected");
   }
 
@@ -598,6 +621,9 @@ export class RedisSyncService {
   compare(id: RecordId, local: unknown): void {
     const redisKey = this.#keySpace.keyOf(id);
     const record = this.#catalogue.find(id.record);
+    if (this.#adoptions.isUnderWay(redisKey)) return;
+    if (local === undefined) this.#foundEmpty.note(redisKey);
+    else this.#foundEmpty.forget(redisKey);
     if (record === undefined || this.#closing !== undefined || this.#unsent.of(redisKey) !== undefined) return;
     if (isMerged(record)) {
       const held = this.#collections.snapshotOf(redisKey);
@@ -681,14 +707,31 @@ export class RedisSyncService {
     return this.#closing === undefined ? this.#reader.find(id) : Promise.resolve(undefined);
   }
 
+  /**
+   * What a local store that is empty may take over. Nobody is asked where nobody is there, or has just been asked in
+   * vain: that would only hold up the host once more. And what was emptied here stays empty.
+   * @param hasBeenFull Whether the same store was seen not to be empty before: then its host has emptied it.
+   */
+  async findToRestore(id: RecordId, { hasBeenFull = false } = {}): Promise<FoundValue | undefined> {
+    const redisKey = this.#keySpace.keyOf(id);
+    if (hasBeenFull && !this.#broughtBack.has(redisKey)) return undefined;
+    if (this.#health.state === "degraded" || this.#askedInVain.includes(redisKey)) return undefined;
+    const found = await this.find(id);
+    if (found === undefined) this.#askedInVain.noteAbsent(redisKey);
+    return found === undefined || this.isCleared(id, found) ? undefined : found;
+  }
+
   /** This instance knows the value from now on, and may overwrite it. */
   saw(id: RecordId, found: FoundValue): void {
     this.#adoptions.saw(id, found);
   }
 
   /** The local store takes over what was found; `adopt` saves it there. What that throws makes it unseen again. */
-  adopt(id: RecordId, found: FoundValue, adopt: () => Promise<unknown>): Promise<void> {
-    return this.#adoptions.adopt(id, found, adopt);
+  async adopt(id: RecordId, found: FoundValue, adopt: () => Promise<unknown>): Promise<void> {
+    const redisKey = this.#keySpace.keyOf(id);
+    await this.#adoptions.adopt(id, found, adopt);
+    this.#foundEmpty.forget(redisKey);
+    this.#broughtBack.delete(redisKey);
   }
 
   /** Whether this store has emptied the record after `found` was saved, or may have: then it is to stay empty. */
@@ -730,6 +773,8 @@ export class RedisSyncService {
     const prepared = this.prepare(id, value);
     if (prepared === undefined) return value;
     if (this.#closing !== undefined) throw new ConnectionLostError("The mirror is closed.");
+    this.#askedInVain.forget(prepared.redisKey);
+    this.#broughtBack.add(prepared.redisKey);
     const write = this.#intake.replace(prepared);
     this.#enqueue(write);
     const result = await this.#waitFor([write], this.#timings.closeTimeoutMs);

@@ -289,6 +289,39 @@ describe("the interceptor of the mirror", () => {
       expect(await Reflect.apply(load, self, [])).to.equal("mirrored");
     });
 
+    it("fills what was found empty, and not what the same object has shown before: that was emptied", async () => {
+      mirrored(RECORD, "mirrored");
+      const local = { value: "local" as unknown };
+      const load = restoring({}, async () => local.value);
+      const [first, second] = [{}, {}];
+      expect(await Reflect.apply(load, first, [])).to.equal("local");
+      local.value = undefined;
+      expect(await Reflect.apply(load, first, [])).to.equal(undefined);
+      expect(await Reflect.apply(load, second, [])).to.equal("mirrored");
+      expect(await Reflect.apply(load, second, [])).to.equal(undefined);
+    });
+
+    it("fills it again for somebody who signs in once more", async () => {
+      mirrored(RECORD, "mirrored");
+      let owner = "alice";
+      const self = {};
+      const load = restoring({ userId: () => owner }, async () => undefined);
+      expect(await Reflect.apply(load, self, [])).to.equal("mirrored");
+      owner = "bob";
+      expect(await Reflect.apply(load, self, [])).to.equal(undefined);
+      owner = "alice";
+      expect(await Reflect.apply(load, self, [])).to.equal("mirrored");
+    });
+
+    it("does not take what the user has no part in for the user's own", async () => {
+      const ofProject = { slug: "a", source: "project" };
+      mirrored("customModes", [{ slug: "b" }]);
+      const local: unknown[] = [ofProject];
+      const options = { adopt: (_self: unknown, modes: unknown[]) => local.push(...modes) };
+      const load = decorate(RedisRestored("customModes", options), async () => [...local]);
+      expect(await load()).to.deep.equal([ofProject, { slug: "b" }]);
+    });
+
     it("reads and adopts by methods that are named", async () => {
       mirrored(RECORD, "mirrored");
       mirrored(HISTORY, [{ id: "a", ts: 1 }]);

@@ -161,6 +161,20 @@ describe("what was deleted is not restored", () => {
     });
   }
 
+  it("unless it is asked for: what a reset has emptied comes back from a kept version", async () => {
+    const host = await start325();
+    await fillIn(host);
+    await host.mirror.flush();
+    await host.provider.resetState();
+    await host.mirror.flush();
+    await host.contextProxy.initialize();
+    const versions = await host.mirror.history({ record: "customInstructions" });
+    const { version } = versions.find(({ isCurrent }) => !isCurrent)!;
+    await host.mirror.restore({ record: "customInstructions", version });
+    await host.contextProxy.initialize();
+    expect(host.contextProxy.getValue("customInstructions")).to.equal("Briefly.");
+  });
+
   it("the last task of a host with a file for each: neither after a restart nor to another machine", async () => {
     const host = await runner.start(roo352, machine, optionsFor(proxy.port));
     await host.provider.ready;

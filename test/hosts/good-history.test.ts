@@ -5,6 +5,7 @@ import { until } from "../support/until.js";
 import * as bridge from "./bridge/extension.js";
 import type { TaskHistoryBridge } from "./bridge/task-history-bridge.js";
 import { Machine } from "./machine.js";
+import { ClineProvider } from "./roo-352/cline-provider.js";
 import * as roo352 from "./roo-352/extension.js";
 import { HostRunner, optionsFor } from "./running.js";
 import { type HistoryItem, task, tasks } from "./tasks.js";
@@ -90,6 +91,34 @@ describe("a good history is not destroyed", () => {
       await mirror.flush();
       expect(machine.stateOf("taskHistory")).to.equal(undefined);
       expect(idsOf(await history())).to.deep.equal(["a"]);
+    });
+
+    it("that has several providers, each with what it has read", async () => {
+      const { context, contextProxy, provider, mirror } = await start();
+      await provider.ready;
+      await provider.updateTaskHistory(task("a", 1));
+      const tab = new ClineProvider(context, contextProxy);
+      context.subscriptions.push(tab);
+      await tab.ready;
+      await provider.updateTaskHistory(task("b", 2));
+      await provider.updateTaskHistory(task("a", 3, "Task a, worked on"));
+      await tab.updateTaskHistory(task("c", 4));
+      await mirror.flush();
+      expect(await history()).to.deep.equal([task("c", 4), task("a", 3, "Task a, worked on"), task("b", 2)]);
+    });
+
+    it("that has several providers, of which one deletes what the other still shows", async () => {
+      const { context, contextProxy, provider, mirror } = await start();
+      await provider.ready;
+      await provider.updateTaskHistory(task("a", 1));
+      await provider.updateTaskHistory(task("b", 2));
+      const tab = new ClineProvider(context, contextProxy);
+      context.subscriptions.push(tab);
+      await tab.ready;
+      await provider.deleteTasks("a");
+      await tab.updateTaskHistory(task("c", 3));
+      await mirror.flush();
+      expect(idsOf(await history())).to.deep.equal(["c", "b"]);
     });
   });
 

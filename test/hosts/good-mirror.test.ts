@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect } from "chai";
 import { hurriedMirror, type MirrorUnderTest } from "../support/mirrors.js";
 import { RedisServer } from "../support/redis-server.js";
@@ -98,6 +100,17 @@ describe("a good mirror is not destroyed", () => {
       expect(await stored("provider")).to.deep.equal(PROFILES);
     });
 
+    it("that finds Redis too late and shows no modes: the next start has them", async () => {
+      await mirrored("customModes", MODES);
+      const { mirror } = await startWhileRedisIsAway();
+      await mirror.flush({ timeoutMs: 5_000 });
+      await runner.stop();
+      const { provider } = await start();
+      await provider.webviewDidLaunch();
+      expect(provider.shown?.customModes).to.deep.equal(MODES);
+      expect(await stored("customModes")).to.deep.equal(MODES);
+    });
+
     it("that finds Redis too late: its first task is added to those in the mirror", async () => {
       await mirrored("taskHistory", [task("b", 2), task("a", 1)]);
       const { provider, mirror } = await startWhileRedisIsAway();
@@ -123,6 +136,18 @@ describe("a good mirror is not destroyed", () => {
     await provider.saveMode({ slug: "local", name: "Local", source: "project" });
     await mirror.flush();
     expect(await stored("customModes")).to.deep.equal(MODES);
+  });
+
+  it("by a project that brings modes of its own to a fresh machine", async () => {
+    await mirrored("customModes", MODES);
+    await mkdir(join(machine.folder, "project"));
+    const ofProject = { slug: "local", name: "Local", source: "project" };
+    await writeFile(join(machine.folder, "project/.modes"), JSON.stringify([ofProject]));
+    const { provider, mirror } = await start();
+    await provider.webviewDidLaunch();
+    await mirror.flush();
+    expect(await stored("customModes")).to.deep.equal(MODES);
+    expect(provider.shown?.customModes).to.have.deep.members([ofProject, ...MODES]);
   });
 
   it("by an array that is not sorted: the newest 50 are there", async () => {

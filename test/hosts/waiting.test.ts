@@ -177,6 +177,16 @@ describe("a save of a host", () => {
       await clock.tickAsync(0);
       expect(settled).to.equal(3);
     });
+
+    it("is of a profile and waits no more after the start has", async () => {
+      let id: string | undefined;
+      const opening = roo325.open(machine.start());
+      void opening
+        .then(({ provider }) => provider.providerSettingsManager.saveConfig("work", {}))
+        .then((saved) => (id = saved));
+      await clock.tickAsync(500);
+      expect(id).to.equal("work-id");
+    });
   });
 
   describe("takes as many turns of the event loop as without a mirror", () => {

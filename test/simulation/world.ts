@@ -89,6 +89,8 @@ class Machine {
   #interceptor: SyncInterceptor = new NoopSyncInterceptor();
   #host!: Host;
   readonly #redis: SimulatedRedis;
+  /** Whose records were read in this process. */
+  readonly #readers = new Set<string>();
   #ids = 0;
 
   constructor(redis: SimulatedRedis, name: string) {
@@ -103,7 +105,14 @@ class Machine {
     return store;
   }
 
+  /** Whether a loader of this process has shown it empty, and it is so still: an empty value then says nothing new. */
+  hasFoundEmpty(record: string): boolean {
+    const local = this.store.get(record);
+    return this.#readers.has(this.user) && isEmpty(local === undefined ? undefined : JSON.stringify(local));
+  }
+
   start(): void {
+    this.#readers.clear();
     this.#process = {};
     this.#interceptor = new NoopSyncInterceptor();
     this.#host = new Host(this.store, this.#interceptor);
@@ -133,6 +142,7 @@ class Machine {
 
   /** Does not wait: the answer may need time to pass. */
   initialize(): void {
+    this.#readers.add(this.user);
     this.#host.load();
   }
 
@@ -195,7 +205,9 @@ export async function play({ seed, machines: count, steps }: History): Promise<s
     const expectation = expectationOf(machine.user, record);
     const text = value === undefined ? undefined : JSON.stringify(value);
     // Of a store that the mirror never saw it cannot know whether it is newer than what is there.
-    if (machine.isEnabled || expectation.lastSaves.has(machine)) expectation.lastSaves.set(machine, text);
+    const saysNothing = text !== undefined && isEmpty(text) && machine.hasFoundEmpty(record);
+    if (!saysNothing && (machine.isEnabled || expectation.lastSaves.has(machine)))
+      expectation.lastSaves.set(machine, text);
     if (machine.isEnabled) expectation.needingRead.delete(machine);
     else expectation.needingRead.add(machine);
     if (text !== undefined) {

@@ -45,6 +45,27 @@ describe("a value that the local store takes over", () => {
     expect([stored(), kept()]).to.deep.equal(['"restored, and migrated"', []]);
   });
 
+  it("is no news where the host takes it over piece by piece, and reads it on the way", async () => {
+    await service.adopt(NOTE, await find(), async () => {
+      service.set(NOTE, "rest");
+      service.compare(NOTE, "rest");
+      await timers.tickAsync(1_000);
+      service.set(NOTE, "restored");
+    });
+    await timers.tickAsync(1_000);
+    expect([gateway.batches, stored()]).to.deep.equal([[], '"restored"']);
+  });
+
+  it("goes to the mirror as far as the host has come with it, where it then fails", async () => {
+    const failing = service.adopt(NOTE, await find(), async () => {
+      service.set(NOTE, "rest");
+      throw new Error("disk full");
+    });
+    await failing.catch(() => {});
+    await timers.tickAsync(100);
+    expect(stored()).to.equal('"rest"');
+  });
+
   it("goes to the mirror where a save that it replaces is on its way there", async () => {
     const found = await find();
     service.set(NOTE, "saved meanwhile");

@@ -1,0 +1,34 @@
+import { expect } from "chai";
+import { FoundEmpty } from "#dist/sync/found-empty.js";
+
+describe("a store that was found empty", () => {
+  let found: FoundEmpty;
+  beforeEach(() => (found = new FoundEmpty()));
+
+  for (const text of ["null", '""', "[]", "{}"]) {
+    it(`is so still where ${text} is saved, as often as it is`, () => {
+      found.note("key");
+      expect([found.isStillEmpty("key", text), found.isStillEmpty("key", text)]).to.deep.equal([true, true]);
+      expect(found.isStillEmpty("another", text)).to.equal(false);
+    });
+  }
+
+  it("is emptied when it is emptied after it was filled, and until it is found empty again", () => {
+    found.note("key");
+    expect([found.isStillEmpty("key", "[1]"), found.isStillEmpty("key", "[]")]).to.deep.equal([false, false]);
+    found.note("key");
+    expect(found.isStillEmpty("key", "[]")).to.equal(true);
+    found.forget("key");
+    expect(found.isStillEmpty("key", "[]")).to.equal(false);
+  });
+
+  it("is deleted when it is deleted, and empty still after that", () => {
+    found.note("key");
+    expect([found.isStillEmpty("key", undefined), found.isStillEmpty("key", "{}")]).to.deep.equal([false, true]);
+  });
+
+  it("is forgotten first where there are more than a thousand", () => {
+    for (let index = 0; index <= 1_000; index++) found.note(`key ${index}`);
+    expect([found.isStillEmpty("key 0", "[]"), found.isStillEmpty("key 1", "[]")]).to.deep.equal([false, true]);
+  });
+});
