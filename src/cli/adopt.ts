@@ -146,19 +146,27 @@ async function change(report: Report, screen: Screen, undertaking: Undertaking):
     return false;
   }
   const { added, removed } = countLines(changes);
-  const counts = [`${added} lines more`, `${removed} less`].filter((_text, index) => [added, removed][index]! > 0);
-  report.step(`The change: ${counts.join(", ")}, in ${changes.length} files`);
+  const counts = [
+    added > 0 ? `${inWords(added, "line")} more` : "",
+    removed > 0 ? `${inWords(removed, "line")} less` : "",
+  ];
+  const files = inWords(changes.length, "file");
+  report.step(`The change: ${counts.filter(Boolean).join(", ")}, in ${files}`);
   showDiff(screen, changes, (path) => host.checkout.nameOf(path));
   if (!choice.isYes && !terminal.isInteractive) {
     report.conclude("Nothing was changed: nobody is here to ask. --yes does not ask.");
     return false;
   }
-  if (!choice.isYes && !(await terminal.ask(`\n  Change these ${changes.length} files? [Y/n] `))) {
+  if (!choice.isYes && !(await terminal.ask(`\n  Change ${files}? [Y/n] `))) {
     report.conclude("Nothing was changed.");
     return false;
   }
   await writeChanges(changes);
   return true;
+}
+
+function inWords(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function isIncomplete(missing: readonly Finding[], isWritten: boolean): boolean {

@@ -12,6 +12,8 @@ export interface Terminal {
 }
 
 export function thisTerminal(): Terminal {
+  // Whoever reads it may have read enough (`| head`), and what is being done goes on.
+  process.stdout.on("error", () => {});
   return {
     isInteractive: process.stdin.isTTY && process.stderr.isTTY,
     isPlain: !process.stdout.isTTY || Boolean(process.env["NO_COLOR"]),

@@ -40,7 +40,10 @@ export function insertLineAfter(text: string, end: number, line: string): Edit |
 }
 
 /** Takes out what stands alone on its lines together with these; what shares a line, and one space behind it. */
-export function removeLine(text: string, { start, end }: Span): Edit {
+export function removeLine(text: string, span: Span): Edit {
+  const { start } = span;
+  // Where lines have no semicolons, one that begins the next line counts for the end of this statement.
+  const end = start + text.slice(start, span.end).replace(/\s*\n\s*;$/, "").length;
   const first = lineStart(text, start);
   const newline = text.indexOf("\n", end);
   const isAlone =

@@ -1,10 +1,18 @@
 import { basename } from "node:path";
 import { type Checkout, packageFolder } from "./checkout.js";
-import { type Edit, indentAt, insertLineAfter, insertLineBefore, isFirstOnLine, removeLine } from "./edits.js";
+import {
+  applyEdits,
+  type Edit,
+  indentAt,
+  insertLineAfter,
+  insertLineBefore,
+  isFirstOnLine,
+  removeLine,
+} from "./edits.js";
 import type { Finding } from "./finding.js";
 import { isNameTaken } from "./imports.js";
 import { BRIDGE_USER } from "./places.js";
-import { declarationOf, type SourceFile } from "./source-file.js";
+import { declarationOf, SourceFile } from "./source-file.js";
 import {
   type Expression,
   isSameSyntax,
@@ -54,10 +62,14 @@ export function findInstallation(checkout: Checkout, folder: string | undefined,
   const { file, body, context } = activation;
   const where = { path: file.path, lineNumber: file.lineOf(body.start!) };
   const problem = describeProblem(activation, hasUser);
-  const statements = statementsOf(context, hasUser, file.hasSemicolons ? ";" : "");
-  const edit = problem === undefined ? insertStatements(activation, statements) : undefined;
+  let statements = statementsOf(context, hasUser, file.hasSemicolons ? ";" : "");
+  let edit = problem === undefined ? insertStatements(activation, statements) : undefined;
   if (edit === undefined)
     return { ...described, ...where, status: "misfit", reason: problem ?? "`activate` has no statement yet" };
+  if (isJoined(activation, edit, statements.length)) {
+    statements = statementsOf(context, hasUser, ";");
+    edit = insertStatements(activation, statements)!;
+  }
   const line = statements.join("\n");
   return { ...described, ...where, line, status: "absent", edits: [edit], imports: { file, name: "installMirror" } };
 }
@@ -113,6 +125,12 @@ function insertStatements({ file, body, context }: Activation, statements: reado
   if (next === undefined) return undefined;
   if (isFirstOnLine(text, next.start!)) return insertLineBefore(text, next.start!, lines);
   return insertLineBefore(text, next.start!, statements.map((each) => each.replace(/;?$/, ";")).join(" "));
+}
+
+/** Whether what follows would be taken for a part of the last statement, for want of a semicolon. */
+function isJoined({ file: { path, text }, body }: Activation, edit: Edit, count: number): boolean {
+  const after = activationsOf(new SourceFile(path, applyEdits(text, [edit])));
+  return !after.some((activation) => activation.body.body.length === body.body.length + count);
 }
 
 function isInstallation(file: SourceFile, statement: Statement, context: string): boolean {

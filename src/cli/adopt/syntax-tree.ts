@@ -61,6 +61,8 @@ const LAYOUT = new Set([
   "trailingComments",
   "innerComments",
   "errors",
+  "comments",
+  "tokens",
 ]);
 
 /** Visits a node and those below it; `false` leaves out what is below one. */
