@@ -127,7 +127,7 @@ const OTHER_PLACES: readonly Place[] = [
     className: "CustomModesManager",
     method: "getCustomModes",
     decorator: "RedisRestored",
-    args: `("customModes", { adopt: (me, all) => Promise.all(all.map((m) => me.updateCustomMode(m.slug, m))) })`,
+    args: `("customModes", { adopt: (me, v) => Promise.all(v.map((m: any) => me.updateCustomMode(m.slug, m))) })`,
     purpose: "fills empty custom modes from Redis",
     needs: ["updateCustomMode"],
   },
@@ -154,7 +154,7 @@ const STORE_INITIALIZE: Place = {
   className: "TaskHistoryStore",
   method: "initialize",
   decorator: "RedisRestored",
-  args: `("taskHistory", { read: "getAll", adopt: (self, all) => Promise.all(all.map((i) => self.upsert(i))) })`,
+  args: `("taskHistory", { read: "getAll", adopt: (me, v) => Promise.all(v.map((i: any) => me.upsert(i))) })`,
   purpose: "fills an empty history from Redis",
   needs: ["getAll", "upsert"],
 };

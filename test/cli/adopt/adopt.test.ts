@@ -21,7 +21,7 @@ const DECORATORS = {
     "@RedisMirrored((record, value) => (isPassThroughStateKey(record) ? undefined : { record, value }))",
     `@RedisMirrored(["customInstructions", "pinnedApiConfigs", "customModes", "provider"], { value: () => undefined })`,
     `@RedisMirrored("taskHistory", { result: (self) => self.taskHistoryStore.getAll() })`,
-    `@RedisRestored("taskHistory", { read: "getAll", adopt: (self, all) => Promise.all(all.map((i) => self.upsert(i))) })`,
+    `@RedisRestored("taskHistory", { read: "getAll", adopt: (me, v) => Promise.all(v.map((i: any) => me.upsert(i))) })`,
   ],
   bridge: [
     `@RedisRestored(["customInstructions", "pinnedApiConfigs"], { read: "getValue", adopt: "setValue" })`,
@@ -34,7 +34,7 @@ const DECORATORS = {
 const EVERYWHERE = [
   `@RedisRestored("provider", { adopt: "store", isEmpty: (value, self) => value === self.defaultProviderProfiles })`,
   `@RedisMirrored("provider")`,
-  `@RedisRestored("customModes", { adopt: (me, all) => Promise.all(all.map((m) => me.updateCustomMode(m.slug, m))) })`,
+  `@RedisRestored("customModes", { adopt: (me, v) => Promise.all(v.map((m: any) => me.updateCustomMode(m.slug, m))) })`,
 ];
 
 describe("adopting a host", () => {

@@ -212,6 +212,23 @@ const TSCONFIG = `{
 }
 `;
 
+/** What the sources above import, so that a compiler takes them. */
+const SURROUNDINGS = {
+  "src/path.ts": "export {};\n",
+  "src/log.ts": "export const log = (text: string) => void text;\n",
+  "src/decorators.ts": "export const once = (...args: any[]): any => args[2];\n",
+  "src/modules.d.ts": `declare module "zod" {
+	export const z: unknown;
+}
+declare module "@host/types" {
+	export interface HistoryItem {
+		id: string;
+		ts: number;
+	}
+}
+`,
+};
+
 /** A checkout with the shapes of a host and nothing else of it. */
 export function miniatureHost(kind: HostKind): Files {
   const all = {
@@ -219,7 +236,7 @@ export function miniatureHost(kind: HostKind): Files {
     "package.json": `{ "name": "workspace", "scripts": { "bundle": "turbo bundle" } }\n`,
     "src/package.json": MANIFEST,
     "src/tsconfig.json": TSCONFIG,
-    "src/extension.ts": EXTENSION,
+    "src/extension.ts": kind === "bridge" ? EXTENSION : EXTENSION.replace(/.*TaskHistoryBridge.*\n/g, ""),
     "src/core/config/ContextProxy.ts": CONTEXT_PROXY,
     "src/core/config/ProviderSettingsManager.ts": PROVIDER_SETTINGS,
     "src/core/config/CustomModesManager.ts": CUSTOM_MODES,
@@ -232,7 +249,7 @@ export function miniatureHost(kind: HostKind): Files {
     },
     bridge: { "src/api/bridge.ts": TASK_HISTORY_BRIDGE },
   };
-  return { ...all, ...history[kind] };
+  return { ...SURROUNDINGS, ...all, ...history[kind] };
 }
 
 /** The same files as somebody else would have written them. */

@@ -52,9 +52,9 @@ const VARIATIONS: readonly (readonly [path: string, from: RegExp, to: string])[]
   [
     EXTENSION,
     /\{\n\textensionContext[^]*?\n\}/,
-    "{ extensionContext = context; void new ContextProxy(context); void TaskHistoryBridge; }",
+    "{ extensionContext = context; void new ContextProxy(context); USER }",
   ],
-  [EXTENSION, /\{\n\textensionContext[^]*?\n\}/, "{ void new ContextProxy(context); void TaskHistoryBridge; }"],
+  [EXTENSION, /\{\n\textensionContext[^]*?\n\}/, "{ void new ContextProxy(context); USER }"],
 ];
 
 const hosts = fc
@@ -72,7 +72,8 @@ const hosts = fc
   })
   .map(({ kind, manifest, variations, style }) => {
     const files: Record<string, string> = { ...miniatureHost(kind), [MANIFEST]: manifest };
-    for (const [path, from, to] of variations) files[path] = files[path]!.replace(from, to);
+    const user = kind === "bridge" ? "void TaskHistoryBridge;" : "";
+    for (const [path, from, to] of variations) files[path] = files[path]!.replace(from, to.replace("USER", user));
     return restyle(files, style);
   });
 
