@@ -81,8 +81,7 @@ async function add(host: Host, choice: Choice, terminal: Terminal): Promise<numb
   const source = findings.find(({ path }) => path?.endsWith("ts"))?.path;
   const dialect = source === undefined ? undefined : await findDialect(source, await manifestsAbove(host));
   if (choice.isJson) {
-    const isWritten = choice.isYes && !choice.isCheck;
-    if (isWritten) await writeChanges(changes);
+    const isWritten = choice.isYes && !choice.isCheck && (await writeChanges(changes)) === undefined;
     terminal.write(`${toJson(host, findings, warningsOf(host, dialect), isWritten ? changes : [])}\n`);
     return isIncomplete(missing, isWritten) ? 1 : 0;
   }
@@ -110,11 +109,11 @@ async function add(host: Host, choice: Choice, terminal: Terminal): Promise<numb
 async function undo(host: Host, choice: Choice, terminal: Terminal): Promise<number> {
   const { changes, removed, left } = rollbackOf(host);
   if (choice.isJson) {
-    if (choice.isYes) await writeChanges(changes);
+    const isWritten = choice.isYes && (await writeChanges(changes)) === undefined;
     const name = <T extends { path: string }>(entry: T) => ({ ...entry, path: host.checkout.nameOf(entry.path) });
-    const result = { removed: removed.map(name), left: left.map(name), isWritten: choice.isYes };
+    const result = { removed: removed.map(name), left: left.map(name), isWritten };
     terminal.write(`${JSON.stringify(result, undefined, 2)}\n`);
-    return choice.isYes || changes.length === 0 ? 0 : 1;
+    return isWritten || changes.length === 0 ? 0 : 1;
   }
   const screen = new Screen(terminal.isPlain, terminal.write);
   const report = new Report(screen, host);
@@ -161,8 +160,10 @@ async function change(report: Report, screen: Screen, undertaking: Undertaking):
     report.conclude("Nothing was changed.");
     return false;
   }
-  await writeChanges(changes);
-  return true;
+  const changed = await writeChanges(changes);
+  if (changed === undefined) return true;
+  report.conclude(`Nothing was changed: ${host.checkout.nameOf(changed)} is no more what it was.`);
+  return false;
 }
 
 function inWords(count: number, noun: string): string {
@@ -178,7 +179,13 @@ async function manifestsAbove({ folder, manifests }: Host): Promise<Manifest[]> 
   const found = [...manifests.values()];
   for (let each = dirname(folder ?? "/"); dirname(each) !== each; each = dirname(each)) {
     const isThere = statSync(join(each, "package.json"), { throwIfNoEntry: false })?.isFile();
-    if (isThere) found.push(await Manifest.read(each));
+    if (isThere)
+      found.push(
+        ...(await Manifest.read(each).then(
+          (manifest) => [manifest],
+          () => [],
+        )),
+      );
   }
   return found;
 }

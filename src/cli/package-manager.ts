@@ -95,7 +95,7 @@ function thisSystem(): System {
     isRoot: process.getuid?.() === 0,
     isInteractive: process.stdin.isTTY && process.stderr.isTTY,
     has: (command) => spawnSync(command, ["--version"], { stdio: "ignore" }).error === undefined,
-    ask,
+    ask: (question) => ask(question),
     run: ([command, ...args]) => {
       // RUNLEVEL=1: Debian's packages start their service otherwise, on the standard port, and nobody asked for that.
       const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };

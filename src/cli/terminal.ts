@@ -18,13 +18,17 @@ export function thisTerminal(): Terminal {
     isInteractive: process.stdin.isTTY && process.stderr.isTTY,
     isPlain: !process.stdout.isTTY || Boolean(process.env["NO_COLOR"]),
     write: (text) => void process.stdout.write(text),
-    ask,
+    ask: (question) => ask(question),
   };
 }
 
 /** On the error output, as what a command says may go to a file. */
-export async function ask(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+export async function ask(
+  question: string,
+  input: NodeJS.ReadableStream = process.stdin,
+  output: NodeJS.WritableStream = process.stderr,
+): Promise<boolean> {
+  const terminal = createInterface({ input, output });
   const ended = new Promise<string>((resolve) => terminal.once("close", () => resolve("no")));
   const answer = await Promise.race([terminal.question(question), ended]);
   terminal.close();

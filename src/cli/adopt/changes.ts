@@ -31,12 +31,11 @@ export class Changes {
   }
 }
 
-/** @throws Error if one of the files is no more what it was when it was read; then none is written */
-export async function writeChanges(changes: readonly FileChange[]): Promise<void> {
-  for (const { path, before } of changes)
-    if ((await readFile(path, "utf8")) !== before)
-      throw new Error(`${path} has changed in the meantime. Nothing was written.`);
+/** Writes all of them, or none if one is no more what it was when it was read: the answer is then its path. */
+export async function writeChanges(changes: readonly FileChange[]): Promise<string | undefined> {
+  for (const { path, before } of changes) if ((await readFile(path, "utf8")) !== before) return path;
   for (const { path, after } of changes) await writeFile(path, after);
+  return undefined;
 }
 
 function expectValid(path: string, before: string, after: string): void {

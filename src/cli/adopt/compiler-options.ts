@@ -1,6 +1,5 @@
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
-import { existsSync } from "node:fs";
 import { folderWith } from "./checkout.js";
 import type { Manifest } from "./manifest.js";
 import { readText } from "./source-file.js";
@@ -11,6 +10,9 @@ export type DecoratorDialect = "legacy" | "standard" | "none";
 
 /** Standard decorators came with TypeScript 5. */
 const FIRST_STANDARD = 5;
+
+/** Of files that extend one another. */
+const MAX_DEPTH = 10;
 
 /** Which decorators compile in the package that a source belongs to; `undefined`: that cannot be told. */
 export async function findDialect(
@@ -26,10 +28,14 @@ export async function findDialect(
   return Number(major) >= FIRST_STANDARD ? "standard" : "none";
 }
 
-/** As the file says, or one that it extends; `undefined`: one of those is not there. */
+/** As the file says, or one that it extends; `undefined`: one of those cannot be read. */
 async function experimentalDecorators(path: string, depth = 0): Promise<boolean | undefined> {
-  if (!existsSync(path) || depth > 10) return undefined;
-  const config = objectIn(parseExpression(await readText(path)));
+  if (depth > MAX_DEPTH) return undefined;
+  const root = await readText(path)
+    .then(parseExpression)
+    .catch(() => undefined);
+  if (root === undefined) return undefined;
+  const config = objectIn(root);
   const own = objectIn(config.get("compilerOptions")).get("experimentalDecorators");
   if (own?.type === "BooleanLiteral") return own.value;
   const extended = config.get("extends");

@@ -1,8 +1,9 @@
 import { join } from "node:path";
+import { UsageError } from "../usage-error.js";
 import { type Edit, eolAt, indentAt, insertItem, isFirstOnLine, removeItems } from "./edits.js";
 import type { Finding } from "./finding.js";
 import { PACKAGE, readText } from "./source-file.js";
-import { type ObjectExpression, parseExpression, type Property, spanOf } from "./syntax-tree.js";
+import { type Expression, type ObjectExpression, parseExpression, type Property, spanOf } from "./syntax-tree.js";
 
 /** The groups that a package may be named in for it to be installed. */
 const GROUPS = ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"];
@@ -19,12 +20,13 @@ export class Manifest {
     this.#root = root;
   }
 
-  /** @throws SyntaxError */
+  /** @throws UsageError if it holds no object. */
   static async read(folder: string): Promise<Manifest> {
     const path = join(folder, "package.json");
     const text = await readText(path);
-    const root = parseExpression(text);
-    if (root.type !== "ObjectExpression") throw new SyntaxError(`Expected ${path} to hold an object, got ${root.type}`);
+    const root = parseOrUndefined(text);
+    if (root?.type !== "ObjectExpression")
+      throw new UsageError(`Expected ${path} to hold a JSON object, got other text`);
     return new Manifest(path, text, root);
   }
 
@@ -114,6 +116,14 @@ export class Manifest {
   #object(name: string): ObjectExpression | undefined {
     const value = propertyOf(this.#root, name)?.value;
     return value?.type === "ObjectExpression" ? value : undefined;
+  }
+}
+
+function parseOrUndefined(text: string): Expression | undefined {
+  try {
+    return parseExpression(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -121,15 +121,13 @@ describe("adopting a host", () => {
 
     it("writes none of the files if one has changed while the question was open", async () => {
       open(miniatureHost("one-array"));
-      let error: unknown;
       const changed = { [PROFILES]: "// somebody else's\n" };
-      await checkout!
-        .run([], () => {
-          checkout!.write(changed);
-          return true;
-        })
-        .catch((reason: unknown) => (error = reason));
-      expect(error).to.be.an("error").with.property("message").that.contains("has changed in the meantime");
+      const { status, said } = await checkout!.run([], () => {
+        checkout!.write(changed);
+        return true;
+      });
+      expect(status).to.equal(1);
+      expect(said).to.contain(`Nothing was changed: ${PROFILES} is no more what it was.`);
       expect(checkout!.files).to.deep.equal({ ...miniatureHost("one-array"), ...changed });
     });
   });
@@ -407,6 +405,11 @@ export { activate };
         "Decorators do not compile here yet",
       ],
       [
+        "that it cannot tell, with one that cannot be parsed",
+        { "src/tsconfig.json": "{ not JSON" },
+        "could not be found out",
+      ],
+      [
         "that it cannot tell, without either",
         { "src/tsconfig.json": "{}", "src/package.json": `{ "name": "x" }\n` },
         "could not be found out",
@@ -475,6 +478,15 @@ export { activate };
         expect(error).to.have.property("message").that.contains(said);
       });
     }
+
+    it("is a host whose package.json is none", async () => {
+      const files = { ...miniatureHost("one-array"), "src/package.json": "{ not JSON" };
+      const error: unknown = await open(files)
+        .run([])
+        .catch((reason: unknown) => reason);
+      expect(error).to.have.property("name", "UsageError");
+      expect(error).to.have.property("message").that.contains("src/package.json to hold a JSON object");
+    });
 
     it("is a folder without a host", async () => {
       const error: unknown = await open({ "a.ts": "export class Other {}\n" })
