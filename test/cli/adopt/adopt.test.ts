@@ -241,14 +241,39 @@ export { activate };
       expect(checkout!.files["src/other.ts"]).to.equal(other);
     });
 
-    it("decorates the store's own methods where no write-through tells of each change", async () => {
-      const files = miniatureHost("file-per-task");
-      const provider = files[PROVIDER]!.replaceAll("scheduleGlobalStateWriteThrough", "later");
-      const { status } = await open({ ...files, [PROVIDER]: provider }).run(["--yes"]);
+    it("takes the host's own classes where another package declares one of that name", async () => {
+      const other = {
+        "apps/web/package.json": `{ "name": "web" }\n`,
+        "apps/web/proxy.ts": "export class ContextProxy {}\n",
+      };
+      const { status } = await open({ ...miniatureHost("one-array"), ...other }).run(["--yes"]);
       expect(status).to.equal(0);
-      const line = `\t@RedisMirrored("taskHistory", { result: (self) => self.getAll() })\n`;
-      for (const method of ["upsert", "delete", "deleteMany"])
-        expect(checkout!.files[STORE]).to.contain(`${line}\tasync ${method}(`);
+      expect(checkout!.files).to.include(other);
+    });
+
+    for (const [title, from, to] of [
+      ["no method tells of each change", "scheduleGlobalStateWriteThrough", "later"],
+      ["who is told does not have the store", "taskHistoryStore", "tasks"],
+    ] as const) {
+      it(`decorates the store's own methods where ${title}`, async () => {
+        const files = miniatureHost("file-per-task");
+        const provider = files[PROVIDER]!.replaceAll(from, to);
+        const { status } = await open({ ...files, [PROVIDER]: provider }).run(["--yes"]);
+        expect(status).to.equal(0);
+        const line = `\t@RedisMirrored("taskHistory", { result: (self) => self.getAll() })\n`;
+        for (const method of ["upsert", "delete", "deleteMany"])
+          expect(checkout!.files[STORE]).to.contain(`${line}\tasync ${method}(`);
+      });
+    }
+
+    it("does not take the decorator of one of the store's methods for that of another, which is missing", async () => {
+      const files = miniatureHost("file-per-task");
+      const provider = files[PROVIDER]!.replaceAll("taskHistoryStore", "tasks");
+      const store = files[STORE]!.replace("deleteMany", "deleteAll");
+      await open({ ...files, [PROVIDER]: provider, [STORE]: store }).run(["--yes"]);
+      const { status, said } = await checkout!.run(["--check"]);
+      expect(status).to.equal(1);
+      expect(said).to.contain("TaskHistoryStore has no method deleteMany");
     });
 
     it("tells the copy of the history by its name where there is no test for it", async () => {
@@ -323,6 +348,15 @@ export { activate };
       const extension = bridge["src/extension.ts"]!.replaceAll("TaskHistoryBridge", "Other");
       const stranger = await open({ ...bridge, "src/extension.ts": extension }).run(["--check"]);
       expect(stranger.said).to.contain("TaskHistoryBridge, which knows the user, is not imported there");
+    });
+
+    it("says so if `activate` calls something else the user", async () => {
+      const bridge = miniatureHost("bridge");
+      const extension = bridge["src/extension.ts"]!.replace("\tawait proxy", "\tconst userId = 1;\n\tawait proxy");
+      const { said } = await open({ ...bridge, "src/extension.ts": extension }).run(["--check"]);
+      expect(said)
+        .to.contain("`userId` means something else there")
+        .and.to.contain("const userId = () => TaskHistoryBridge.getCurrentUserId()");
     });
 
     it("counts a decorator that was pasted above another method", async () => {
