@@ -164,7 +164,8 @@ const BRIDGE_PLACES: readonly Place[] = [
     className: "TaskHistoryBridge",
     method: "updateTaskHistory",
     decorator: "RedisMirrored",
-    args: `("taskHistory", { value: (_context, history) => history })`,
+    // A call without a history saves nothing; as the value of a save, `undefined` would delete the record.
+    args: `((_context, history) => history && { record: "taskHistory", value: history })`,
     purpose: "mirrors the history",
   },
   {

@@ -27,7 +27,7 @@ const DECORATORS = {
     `@RedisRestored(["customInstructions", "pinnedApiConfigs"], { read: "getValue", adopt: "setValue" })`,
     "@RedisMirrored((record, value) => (isPassThroughStateKey(record) ? undefined : { record, value }))",
     `@RedisMirrored(["customInstructions", "pinnedApiConfigs", "customModes", "provider"], { value: () => undefined })`,
-    `@RedisMirrored("taskHistory", { value: (_context, history) => history })`,
+    `@RedisMirrored((_context, history) => history && { record: "taskHistory", value: history })`,
     `@RedisRestored("taskHistory", { adopt: (self, all, ctx) => self.updateTaskHistory(ctx?.globalState && ctx, all) })`,
   ],
 };
