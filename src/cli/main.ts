@@ -21,6 +21,10 @@ const COMMANDS: Record<string, Command> = {
     summary: "Show what Redis holds of a user, and what each of the user's instances has of it",
     run: async (args) => (await import("./inspect.js")).inspect(args),
   },
+  migrate: {
+    summary: "Take over what a fork's own RedisSyncService left in Redis, and encrypt what lies open there",
+    run: async (args) => (await import("./migrate.js")).migrate(args),
+  },
   history: {
     summary: "List the versions of a record that Redis holds",
     run: async (args) => (await import("./versions.js")).history(args),

@@ -100,20 +100,25 @@ export class UserKeys {
 
   /** By `SCAN`, which keeps nobody else waiting. @throws ConnectionLostError @throws RefusedError */
   async list(): Promise<KeyListing> {
-    const found = new Set<string>();
-    let cursor = "0";
-    do {
-      const [reply] = await this.ask([["SCAN", cursor, "MATCH", this.#pattern, "COUNT", String(SCAN_COUNT)]]);
-      const [next, names] = Array.isArray(reply) ? (reply as unknown[]) : [];
-      for (const name of Array.isArray(names) ? names : []) found.add(String(name));
-      cursor = String(next ?? "0");
-    } while (cursor !== "0");
-    const names = [...found].sort();
+    const names = await this.names(this.#pattern);
     const keys = names.map(parseKey);
     return {
       keys: keys.filter((key) => key !== undefined),
       strangers: names.filter((_name, index) => keys[index] === undefined),
     };
+  }
+
+  /** All keys of this server that match, sorted. @param pattern As `SCAN` takes it. */
+  async names(pattern: string): Promise<string[]> {
+    const found = new Set<string>();
+    let cursor = "0";
+    do {
+      const [reply] = await this.ask([["SCAN", cursor, "MATCH", pattern, "COUNT", String(SCAN_COUNT)]]);
+      const [next, names] = Array.isArray(reply) ? (reply as unknown[]) : [];
+      for (const name of Array.isArray(names) ? names : []) found.add(String(name));
+      cursor = String(next ?? "0");
+    } while (cursor !== "0");
+    return [...found].sort();
   }
 
   /**
