@@ -42,6 +42,7 @@ export interface RestoreJoinPoint {
   readonly advice: RestoreAdvice;
 }
 
+/** One call of a decorated method, as an interceptor sees it. */
 export type JoinPoint = MirrorJoinPoint | RestoreJoinPoint;
 
 /** What `@RedisRestored` was told. */

@@ -7,6 +7,7 @@ import { decorateMethod, type MethodDecoratorOfBothDialects } from "./method-dec
 /* The arguments of a host's methods are the host's affair: `any` lets a selector name their types. */
 /* eslint-disable typescript/no-explicit-any */
 
+/** What `@RedisMirrored("record", …)` may be told. Either `value` or `result`, not both. */
 export interface MirroredOptions {
   /**
    * The value to mirror, from the arguments, with the method's `this`, or the name of a method that says it; read when

@@ -14,6 +14,7 @@ interface CommonRestoreOptions {
   userId?: (self: any, ...args: any[]) => string | undefined;
 }
 
+/** What `@RedisRestored("record", …)` is told. */
 export interface RestoredOptions extends CommonRestoreOptions {
   /**
    * Writes the restored value to the local store; called with the method's `this`, the value and the method's arguments.
@@ -24,6 +25,7 @@ export interface RestoredOptions extends CommonRestoreOptions {
   read?: HostFunction<(self: any, ...args: any[]) => unknown>;
 }
 
+/** What `@RedisRestored(["record", …], …)` is told, on a method that makes several records ready. */
 export interface RestoredManyOptions extends CommonRestoreOptions {
   /** Writes a restored value to the local store. */
   adopt: HostFunction<(self: any, record: string, value: any, ...args: any[]) => unknown>;

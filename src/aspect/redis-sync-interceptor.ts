@@ -17,6 +17,7 @@ import { ShownRecords } from "./shown-records.js";
 
 /** The user of the moment; `undefined`: nobody, mirror nothing. */
 export interface UserSource {
+  /** `undefined`: nobody is signed in. */
   readonly current: string | undefined;
 }
 

@@ -61,6 +61,7 @@ export class Mirror implements Disposable, AsyncDisposable {
     if (this.#binding.kind !== "active") this.container.load(noopMirrorModule);
   }
 
+  /** A copy: it does not change any more. */
   get status(): MirrorStatus {
     if (this.#service !== undefined) return this.#service.status;
     const binding = this.#binding;
@@ -78,11 +79,13 @@ export class Mirror implements Disposable, AsyncDisposable {
     return { state: binding.kind, ...(binding.kind === "misconfigured" && { reason: binding.reason }), ...nothing };
   }
 
+  /** Calls back when something happens: see `MirrorEvents`. */
   on<Event extends keyof MirrorEvents>(event: Event, listener: MirrorListener<Event>): this {
     this.#events.on(event, listener);
     return this;
   }
 
+  /** Takes back what `on` was given. */
   off<Event extends keyof MirrorEvents>(event: Event, listener: MirrorListener<Event>): this {
     this.#events.off(event, listener);
     return this;

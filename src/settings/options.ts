@@ -5,12 +5,14 @@ import type { Logger } from "./logger.js";
 
 /** A place for secrets: VS Code's `context.secrets` is one. */
 export interface SecretStorage {
+  /** `undefined`: there is none. */
   get(key: string): PromiseLike<string | undefined>;
   store(key: string, value: string): PromiseLike<void>;
 }
 
 /** What a host may say. All of it is optional; what is left out comes from the environment, then from the defaults. */
 export interface MirrorOptions {
+  /** Where Redis is, and how to get in. */
   redis?: {
     /** `redis://` or `rediss://`, with user, password, host, port and database; overrides the parts below. */
     url?: string;
@@ -63,5 +65,6 @@ export interface MirrorOptions {
   logger?: Logger;
   /** Default: `process.env`. */
   env?: Record<string, string | undefined>;
+  /** Those that are not to be the default. */
   timings?: Partial<SyncTimings>;
 }

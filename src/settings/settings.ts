@@ -29,7 +29,9 @@ export function keySpaceOf({ instanceId, address }: Settings): KeySpace {
 export interface SettingProblem {
   /** As the user wrote it: `REDIS_PORT`, `redis.port`. */
   readonly setting: string;
+  /** In words: `an integer from 1 to 65535`. */
   readonly expected: string;
+  /** The value and its type; of a secret nothing of it. */
   readonly got: string;
 }
 

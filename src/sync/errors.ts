@@ -1,5 +1,6 @@
 /** What every error of this package has in common: a stable `code` to branch on, and a sentence to read. */
 export abstract class MirrorError extends Error {
+  /** Stays the same from version to version, unlike the message. */
   abstract readonly code: string;
 
   constructor(message: string, options?: ErrorOptions) {

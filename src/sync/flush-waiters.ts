@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.js";
 
+/** Whether all that was saved before is in Redis; if not, why, in a sentence. */
 export type FlushResult = { flushed: true } | { flushed: false; reason: string };
 
 /** Which save of a record: its place in the order of all saves of this process. */

@@ -6,7 +6,9 @@ export const KEY_BYTES = 32;
 
 /** One symmetric key, and the id by which a ciphertext says that it was made with it. */
 export interface MirrorKey {
+  /** 11 characters, derived from the key: the `kid` of a JWE. */
   readonly id: string;
+  /** 32 of them. */
   readonly bytes: Uint8Array;
 }
 
@@ -14,6 +16,7 @@ export interface MirrorKey {
 export interface KeyRing {
   /** @throws KeyRingError where there is none and none could be made. */
   encryptionKey(): Promise<MirrorKey>;
+  /** `undefined`: it is not on the ring. */
   decryptionKey(id: string): Promise<MirrorKey | undefined>;
 }
 
@@ -48,6 +51,7 @@ function keyId(bytes: Uint8Array): string {
   return createHash("sha256").update("redis-mirrored key id\0").update(bytes).digest("base64url").slice(0, 11);
 }
 
+/** A new key: 32 random bytes in base64url, 43 characters, as `ROO_MIRROR_KEY` and the option `keys` take it. */
 export function generateKey(): string {
   return randomBytes(KEY_BYTES).toString("base64url");
 }

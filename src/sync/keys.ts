@@ -53,6 +53,7 @@ export class KeySpace {
     this.#isCluster = isCluster;
   }
 
+  /** Where the value of a record lies. */
   keyOf({ userId, record }: RecordId): string {
     // Neither brace can be in an id: they are percent-encoded.
     const user = this.#isCluster ? `{${encodeId(userId)}}` : encodeId(userId);

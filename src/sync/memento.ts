@@ -3,7 +3,9 @@
  * `ExtensionContext.globalState` is one. Small, and disposable: without it more is kept in Redis than necessary.
  */
 export interface Memento {
+  /** What was last kept under the key; `undefined`: nothing. */
   get(key: string): unknown;
+  /** Keeps a value that JSON can carry. */
   update(key: string, value: unknown): PromiseLike<void>;
 }
 

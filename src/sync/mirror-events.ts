@@ -5,6 +5,7 @@ import type { RecordId } from "./keys.js";
 /** How the mirror is. `degraded`: Redis cannot be used now, and local work goes on unaffected. */
 export type MirrorState = "connected" | "connecting" | "degraded" | "disabled" | "misconfigured";
 
+/** How the mirror is, and what it has done, at one moment. */
 export interface MirrorStatus {
   readonly state: MirrorState;
   /** Why, in a sentence; for `degraded` and `misconfigured`, and where single records are refused. */
@@ -21,6 +22,7 @@ export interface MirrorStatus {
   readonly batches: number;
   /** Values that arrived in Redis, and their bytes. */
   readonly sentKeys: number;
+  /** As they went over the wire: of a secret the ciphertext, where the mirror compresses gzip. */
   readonly sentBytes: number;
   /** By how much compression has made these smaller; 0 without it. What is tiny it makes larger. */
   readonly savedBytes: number;
@@ -45,14 +47,17 @@ export type DropReason =
 
 /** What the mirror tells. None of it holds a value, and none is called `error`: Node throws when nobody listens to that. */
 export interface MirrorEvents {
+  /** The state has changed: connected, degraded, … */
   status: [status: MirrorStatus];
   /** A batch is in Redis. */
   flushed: [batch: { keys: number; bytes: number }];
   /** A batch or a connection failed; its writes wait again. */
   failed: [failure: { reason: string; code: string; keys: number }];
+  /** A save will not reach Redis; `detail` says why in words, and holds no part of the value. */
   dropped: [drop: { userId: string | undefined; record: string; reason: DropReason; detail: string }];
   /** Redis takes other records and refuses this one, which waits and is tried again. */
   held: [write: RecordId & { reason: string }];
+  /** The local store had none of a record, and has adopted the mirror's. */
   restored: [record: RecordId];
   /** A mirrored value counts as absent: it cannot be decrypted, parsed or adopted. */
   unreadable: [value: RecordId & { detail: string }];
@@ -66,6 +71,7 @@ export interface MirrorEvents {
   unheard: [refusal: { reason: string }];
 }
 
+/** What is called with an event. What it throws does not reach the mirror. */
 export type MirrorListener<Event extends keyof MirrorEvents> = (...args: MirrorEvents[Event]) => void;
 
 /** An emitter whose listeners cannot hurt the one who emits. */

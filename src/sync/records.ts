@@ -7,9 +7,11 @@ export type RecordKind = "document" | "collection";
 /** A property's name, or a function from an item to its value. */
 export type ItemProperty<T> = string | ((item: unknown) => T | undefined);
 
+/** What `defineRecord` is told of a record. */
 export interface RecordOptions {
   /** Starts with a letter, then letters, digits, `.`, `_` or `-`. The last part of the Redis key. */
   name: string;
+  /** A `document` is replaced as a whole, a `collection` is merged item by item. */
   kind: RecordKind;
   /** What of the host's value is mirrored; a document that it leaves nothing of (`undefined`) is deleted. Default: all. */
   select?: (value: any) => unknown; // eslint-disable-line typescript/no-explicit-any
@@ -121,6 +123,7 @@ export class Catalogue {
     this.#definitions = new Map([...BUILT_IN_RECORDS, ...additional].map((record) => [record.name, record]));
   }
 
+  /** `undefined`: it may not be mirrored. */
   find(name: string): RecordDefinition | undefined {
     return this.#definitions.get(name);
   }

@@ -27,6 +27,7 @@ export interface RedisAddress extends RedisEndpoint {
   cluster?: readonly RedisEndpoint[] | undefined;
 }
 
+/** How long the gateway waits before it gives up a connection. All in milliseconds. */
 export interface GatewayDeadlines {
   /** For name look-up, TCP, TLS and the handshake together, ms. */
   connectMs: number;

@@ -57,12 +57,14 @@ import {
 /** After so long an attempt is given up, whatever holds it: longer than one takes on a link that is slow and works. */
 const ATTEMPT_LEASE_MS = 300_000;
 
+/** What the engine is made of, for those who make it without a container. */
 export interface RedisSyncServiceOptions {
   gateway: RedisGateway;
   catalogue: Catalogue;
   keySpace: KeySpace;
   codec: Codec;
   timings?: Partial<SyncTimings>;
+  /** Default: 10,000 keys, 16 MiB. */
   limits?: BufferLimits;
   clock?: Clock;
   /** What is known of versions across restarts. Default: forgotten with the process. */
@@ -263,6 +265,7 @@ export class RedisSyncService {
     });
   }
 
+  /** A copy: it does not change any more. */
   get status(): MirrorStatus {
     const reason = this.#health.reason ?? this.#held.reason;
     return {
@@ -274,6 +277,7 @@ export class RedisSyncService {
     };
   }
 
+  /** The Redis key of a record: `roo:<userId>:<record>`. */
   keyOf(id: RecordId): string {
     return this.#keySpace.keyOf(id);
   }
@@ -306,6 +310,7 @@ export class RedisSyncService {
     if (write !== undefined) this.submit(write);
   }
 
+  /** Deletes a record from the mirror; the same as `set` of `undefined`. Does not throw. */
   delete(id: RecordId): void {
     this.set(id, undefined);
   }

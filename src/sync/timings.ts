@@ -1,3 +1,4 @@
+/** The engine's times. Milliseconds, but for `ttlSeconds` and `failureThreshold`, which is a number. */
 export interface SyncTimings {
   /** How long writes gather before they go out together, from the first of them. Default 100. */
   batchWindowMs: number;

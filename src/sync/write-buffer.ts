@@ -5,8 +5,11 @@ export interface BufferedWrite {
   readonly bytes: number;
 }
 
+/** How much may wait for Redis. Beyond it what has waited longest gives way: event `dropped`. */
 export interface BufferLimits {
+  /** How many records, each with its newest save. Default 10,000. */
   maxKeys: number;
+  /** How much they may be together, in UTF-8 bytes. Default 16 MiB. */
   maxBytes: number;
 }
 
