@@ -1,7 +1,7 @@
 // Makes a release ready: `npm run release -- <version> [--dry-run]`. Checks, sets the version, dates the changelog, builds and
 // packs; then says how to publish, and stops there. With --dry-run it checks the same and changes nothing.
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 const FORM = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/;
@@ -32,6 +32,8 @@ function release() {
   try {
     run("npm", "version", version, "--no-git-tag-version", "--allow-same-version", "--silent");
     writeFileSync("CHANGELOG.md", changelog);
+    // What was compiled of sources that are gone would be packed too.
+    rmSync("dist", { recursive: true, force: true });
     run("npm", "run", "--silent", "build");
     describe(pack());
   } catch (error) {

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -31,7 +31,7 @@ describe("the release script", function () {
     });
     writeFileSync(join(folder, "CHANGELOG.md"), CHANGELOG);
     writeFileSync(join(folder, "dist.js"), "1;\n");
-    writeFileSync(join(folder, ".gitignore"), "*.tgz\n");
+    writeFileSync(join(folder, ".gitignore"), "*.tgz\ndist/\n");
     git("init", "--quiet", "--initial-branch=main");
     commit();
   });
@@ -60,8 +60,11 @@ describe("the release script", function () {
   const changes = () => git("status", "--porcelain");
 
   it("checks, sets the version, dates the changelog, packs, and says how to publish", () => {
+    mkdirSync(join(folder, "dist"));
+    writeFileSync(join(folder, "dist/stale.js"), "1;\n");
     const { status, stdout } = release("0.2.0");
     expect(status).to.equal(0);
+    expect(existsSync(join(folder, "dist"))).to.equal(false);
     expect(read(".git/ran").trim().split("\n")).to.deep.equal(["lint", "format", "package", "test", "build"]);
     expect(versionOf()).to.equal("0.2.0");
     expect(read("CHANGELOG.md")).to.equal(CHANGELOG.replace("Unreleased", `0.2.0 (${TODAY})`));
