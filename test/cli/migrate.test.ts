@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import { defineRecord } from "redis-mirrored";
 import { deleteLegacy, findLegacy } from "#dist/cli/migrate/legacy-keys.js";
 import { UserKeys } from "#dist/sync/user-keys.js";
 import { hurriedMirror, KEY } from "../support/mirrors.js";
@@ -119,6 +120,20 @@ describe("migrate", function () {
     expect(ids(await get("taskHistory"))).to.deep.equal(ids(all.toReversed().slice(0, 50)));
   });
 
+  it("takes nothing away from a host that mirrors more than is usual", async () => {
+    const record = defineRecord({ name: "taskHistory", kind: "collection", limit: 200 });
+    const { mirror, service } = hurriedMirror(server.port, { userId: "7", records: [record] });
+    const all = Array.from({ length: 150 }, (_none, index) => task(`t${index}`, index + 1));
+    service.set({ userId: "7", record: "taskHistory" }, all);
+    expect(await mirror.close({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true });
+    await left("roo:7:2:tasks", [task("a", 0)]);
+    await migrate();
+    const history = JSON.parse((await server.get("roo:7:taskHistory"))!) as Task[];
+    expect(history).to.have.length(150);
+    expect(history[0]!.id).to.equal("a");
+    expect(await (await server.client()).hExists("roo:7:~items:taskHistory", "t149")).to.equal(1);
+  });
+
   it("leaves nothing of a provider's secrets in plain text, and what it encrypts can be read", async () => {
     await left("roo:7:provider", PROFILES);
     expect(kinds(await migrate())).to.deep.equal({ provider: "replace" });
@@ -129,6 +144,15 @@ describe("migrate", function () {
     expect(kinds(await migrate())).to.deep.equal({ provider: "replace" });
     expect(JSON.stringify(await everything())).not.to.contain(CANARY);
     expect(await get("provider")).to.include({ currentApiConfigName: "later" });
+  });
+
+  it("encrypts what an old window wrote over a record that says that it is newer", async () => {
+    const client = await server.client();
+    await client.set("roo:7:~version:provider", `${Date.now() + 3_600_000}-0000-ahead`);
+    await left("roo:7:provider", PROFILES);
+    await migrate();
+    expect(JSON.stringify(await everything())).not.to.contain(CANARY);
+    expect(await get("provider")).to.deep.equal(PROFILES);
   });
 
   it("does not encrypt with a key that nobody has named, and says so", async () => {
