@@ -194,7 +194,8 @@ describe("migrate", function () {
     await mirror.flush({ timeoutMs: 5_000 });
     service.set({ userId: "7", record: "taskHistory" }, [task("kept", 1, "new")]);
     await mirror.close({ timeoutMs: 5_000 });
-    await left("roo:7:2:tasks", [task("kept", 1, "other, and no newer"), task("gone", 2), task("absent", 3)]);
+    // Written last: of what is as new as it, it would win over another terminal's.
+    await left("roo:7:tasks", [task("kept", 1, "other, and no newer"), task("gone", 2), task("absent", 3)], -60);
     await left("roo:7:modes", [{ slug: "old", modeType: "user" }]);
     const report = await migrate();
     expect(kinds(report)).to.deep.equal({ taskHistory: "merge", customModes: "keep" });
