@@ -19,7 +19,6 @@ const common = {
   format: "cjs",
   target: "node20",
   minify: true,
-  keepNames: true,
   legalComments: "none",
   external: ["vscode"],
   logLevel: "warning",

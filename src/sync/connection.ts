@@ -1,4 +1,5 @@
 import type { RedisClient } from "@redis/client";
+import { loadClient } from "./client-loader.js";
 import { type Clock, withDeadline } from "./clock.js";
 import { ConnectionLostError } from "./errors.js";
 import type { RedisAddress, RedisEndpoint } from "./redis-address.js";
@@ -42,7 +43,7 @@ export function openConnection(endpoint: () => Promise<RedisEndpoint>, options: 
     letGoOfSocket();
   };
   const work = async (): Promise<Client> => {
-    const [{ RedisClient: Client }, { host, port }] = await Promise.all([import("./redis-client.js"), endpoint()]);
+    const [{ RedisClient: Client }, { host, port }] = await Promise.all([loadClient(), endpoint()]);
     if (isAbandoned) throw new ConnectionLostError("The connection was given up.");
     const client: Client = new Client(toClientOptions({ ...address, host, port }, deadlineMs));
     // Without a listener a cut socket would end the process.

@@ -1,16 +1,14 @@
 /** What every error of this package has in common: a stable `code` to branch on, and a sentence to read. */
 export abstract class MirrorError extends Error {
+  /** Of its own: its class may have lost its name in a bundle. */
+  abstract override readonly name: string;
   /** Stays the same from version to version, unlike the message. */
   abstract readonly code: string;
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
 }
 
 /** The connection could not be made, broke, or stayed silent past its deadline. Trying again later may help. */
 export class ConnectionLostError extends MirrorError {
+  override readonly name = "ConnectionLostError";
   readonly code = "CONNECTION_LOST";
 }
 
@@ -19,6 +17,7 @@ export class ConnectionLostError extends MirrorError {
  * The connection is fine; somebody has to change something on the server or in the settings.
  */
 export class RefusedError extends MirrorError {
+  override readonly name = "RefusedError";
   readonly code = "REFUSED";
 
   /** The first word of the error reply, upper-case, e.g. `OOM`. */
@@ -40,6 +39,7 @@ export class RefusedError extends MirrorError {
  * The connection is fine; trying again later may help.
  */
 export class NotServedError extends MirrorError {
+  override readonly name = "NotServedError";
   readonly code = "NOT_SERVED";
 
   /** The first word of the error reply. */
@@ -54,16 +54,19 @@ export class NotServedError extends MirrorError {
 
 /** A stored value that cannot be decrypted or parsed. Carries no part of the value. */
 export class UnreadableValueError extends MirrorError {
+  override readonly name = "UnreadableValueError";
   readonly code = "UNREADABLE_VALUE";
 }
 
 /** A key that is not 32 bytes of base64url, or a key store that cannot be read. Carries no part of a key. */
 export class KeyRingError extends MirrorError {
+  override readonly name = "KeyRingError";
   readonly code = "KEY_RING";
 }
 
 /** None of the versions that are kept of a record. */
 export class VersionNotFoundError extends MirrorError {
+  override readonly name = "VersionNotFoundError";
   readonly code = "VERSION_NOT_FOUND";
 }
 

@@ -1,3 +1,4 @@
+import { loadedClient } from "./client-loader.js";
 import { copyOf, isGzip, type StoredBody } from "./compression.js";
 import { ConnectionLostError, MirrorError, NotServedError, RefusedError } from "./errors.js";
 
@@ -58,19 +59,15 @@ export function textsOf(reply: unknown): (string | undefined)[] {
   return Array.isArray(reply) ? reply.map(textOf) : [];
 }
 
-/** By the name of node-redis's class for them, which is loaded late. */
+/** By node-redis's class for them, and not by its name, which a minified bundle does not keep. */
 function isReply(error: unknown): error is Error {
-  for (let prototype: unknown = error; prototype instanceof Object; prototype = Object.getPrototypeOf(prototype)) {
-    if (prototype.constructor.name === "ErrorReply") return true;
-  }
-  return false;
+  const client = loadedClient();
+  return client !== undefined && error instanceof client.ErrorReply;
 }
 
-/** A system error's code, else what kind of error it is; a message may be anybody's words. */
+/** A system error's code, else what happened to the client; a message may be anybody's words. */
 function describeConnectionError(error: unknown): string {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   if (typeof code === "string") return code;
-  const kind = error instanceof Error ? error.constructor.name.replace(/Error$/, "") : "";
-  const words = kind.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).trim();
-  return words === "" ? "for an unknown reason" : words;
+  return loadedClient()?.describeClientError(error) ?? "for an unknown reason";
 }

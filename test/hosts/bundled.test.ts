@@ -1,11 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { expect } from "chai";
-import { build } from "esbuild";
-import { ROOT } from "../support/document.js";
 import { KEY } from "../support/mirrors.js";
 import { RedisServer } from "../support/redis-server.js";
 import { TemporaryFolder } from "../support/temporary-folder.js";
+import { bundleAsHost } from "./bundling.js";
 
 const ENTRY = `
 export * as roo325 from "./roo-325/extension.js";
@@ -61,17 +60,7 @@ describe("a host that is bundled to CommonJS and minified", () => {
 
   it("mirrors under the same keys as it is written, and restores from them", async () => {
     const outfile = join(folder.path, "host.cjs");
-    const { warnings } = await build({
-      stdin: { contents: ENTRY, resolveDir: join(ROOT, "test/hosts"), loader: "ts" },
-      outfile,
-      bundle: true,
-      minify: true,
-      platform: "node",
-      format: "cjs",
-      target: "node20",
-      logLevel: "silent",
-      tsconfigRaw: { compilerOptions: { experimentalDecorators: true } },
-    });
+    const warnings = await bundleAsHost(ENTRY, outfile);
     expect(warnings).to.deep.equal([]);
     const env = { ...process.env, REDIS_HOST: "127.0.0.1", REDIS_PORT: String(server.port) };
     const { stdout, stderr } = spawnSync(process.execPath, ["-e", HOST, outfile, KEY], { env, encoding: "utf8" });

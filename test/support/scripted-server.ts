@@ -11,6 +11,8 @@ export class ScriptedServer {
   readonly received: string[] = [];
   /** The same with what they were sent with. */
   readonly commands: string[][] = [];
+  /** Ends each connection where it would answer. */
+  hangsUp = false;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -63,8 +65,9 @@ export class ScriptedServer {
       const [name = "", ...args] = request.split("\r\n").filter((_line, index) => index > 0 && index % 2 === 0);
       this.received.push(name.toUpperCase());
       this.commands.push([name.toUpperCase(), ...args]);
+      if (this.hangsUp) socket.end();
       const reply = this.replies.get(name.toUpperCase()) ?? "+OK";
-      if (reply !== "") socket.write(`${reply}\r\n`);
+      if (reply !== "" && !this.hangsUp) socket.write(`${reply}\r\n`);
     }
   }
 }

@@ -1,0 +1,22 @@
+import { join } from "node:path";
+import { build } from "esbuild";
+import { ROOT } from "../support/document.js";
+
+/**
+ * Bundles as hosts do: to CommonJS, minified, without the names that classes were given.
+ * @param entry TypeScript that stands in `test/hosts`. @returns What esbuild had to say.
+ */
+export async function bundleAsHost(entry: string, outfile: string): Promise<readonly unknown[]> {
+  const { warnings } = await build({
+    stdin: { contents: entry, resolveDir: join(ROOT, "test/hosts"), loader: "ts" },
+    outfile,
+    bundle: true,
+    minify: true,
+    platform: "node",
+    format: "cjs",
+    target: "node20",
+    logLevel: "silent",
+    tsconfigRaw: { compilerOptions: { experimentalDecorators: true } },
+  });
+  return warnings;
+}
