@@ -1,5 +1,5 @@
 import type { RedisClient } from "@redis/client";
-import { loadClient } from "./client-loader.js";
+import { type ClientModule, loadClient } from "./client-loader.js";
 import { type Clock, withDeadline } from "./clock.js";
 import { ConnectionLostError } from "./errors.js";
 import type { RedisAddress, RedisEndpoint } from "./redis-address.js";
@@ -17,6 +17,7 @@ export interface ConnectionOptions {
   onLost: (client: Client) => void;
   /** Looks who has answered, before anything is asked. Rejects if it is not who was meant. */
   verify?: (client: Client) => Promise<void>;
+  load?: () => Promise<ClientModule>;
 }
 
 /** A connection that is being made, and can be given up. */
@@ -27,11 +28,13 @@ export interface Opening {
 }
 
 /**
- * Connects, handshake included, within the deadline; what is given up leaves no socket behind.
+ * Connects, handshake included, within the deadline; what is given up leaves no socket behind. The deadline begins when
+ * the client is loaded, which on a busy machine takes seconds that say nothing about Redis; until then it is the one who
+ * waits that gives up.
  * @param endpoint Asked for when the client is loaded; its time counts too.
  */
 export function openConnection(endpoint: () => Promise<RedisEndpoint>, options: ConnectionOptions): Opening {
-  const { address, deadlineMs, clock, onLost } = options;
+  const { address, deadlineMs, clock, onLost, load = loadClient } = options;
   let isAbandoned = false;
   let reject!: (error: Error) => void;
   const abandonment = new Promise<never>((_resolve, fail) => (reject = fail));
@@ -42,8 +45,8 @@ export function openConnection(endpoint: () => Promise<RedisEndpoint>, options: 
     isAbandoned = true;
     letGoOfSocket();
   };
-  const work = async (): Promise<Client> => {
-    const [{ RedisClient: Client }, { host, port }] = await Promise.all([loadClient(), endpoint()]);
+  const connect = async ({ RedisClient: Client }: ClientModule): Promise<Client> => {
+    const { host, port } = await endpoint();
     if (isAbandoned) throw new ConnectionLostError("The connection was given up.");
     const client: Client = new Client(toClientOptions({ ...address, host, port }, deadlineMs));
     // Without a listener a cut socket would end the process.
@@ -58,11 +61,15 @@ export function openConnection(endpoint: () => Promise<RedisEndpoint>, options: 
     await options.verify?.(client);
     return client;
   };
-  const promise = withDeadline(Promise.race([work(), abandonment]), {
-    deadlineMs,
-    onExpired: () => new ConnectionLostError(`No connection within ${deadlineMs} ms.`),
-    clock,
-  }).catch((error: unknown) => {
+  const work = async (): Promise<Client> => {
+    const module = await Promise.race([load(), abandonment]);
+    return withDeadline(Promise.race([connect(module), abandonment]), {
+      deadlineMs,
+      onExpired: () => new ConnectionLostError(`No connection within ${deadlineMs} ms.`),
+      clock,
+    });
+  };
+  const promise = work().catch((error: unknown) => {
     letGo();
     throw classify(error);
   });

@@ -29,7 +29,7 @@ export interface RedisAddress extends RedisEndpoint {
 
 /** How long the gateway waits before it gives up a connection. All in milliseconds. */
 export interface GatewayDeadlines {
-  /** For name look-up, TCP, TLS and the handshake together, ms. */
+  /** For name look-up, TCP, TLS and the handshake together, ms. Loading the client, once a process, does not count. */
   connectMs: number;
   /** For a command, or a batch, from sending to its last reply, ms. */
   commandMs: number;

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { type ClientModule, loadClient } from "#dist/sync/client-loader.js";
 import { systemClock } from "#dist/sync/clock.js";
 import { type Client, type ConnectionOptions, destroy, openConnection, type Opening } from "#dist/sync/connection.js";
 import { makeCertificate } from "../support/certificate.js";
@@ -79,17 +80,69 @@ describe("a connection", () => {
     expect(await lost).to.equal(false);
   });
 
+  describe("whose client is still being loaded", () => {
+    /** Loads when the test says so. */
+    function slowLoader() {
+      let finish!: (module: Promise<ClientModule>) => void;
+      const loading = new Promise<ClientModule>((resolve) => (finish = resolve));
+      return { load: () => loading, finish };
+    }
+
+    it("has its whole deadline yet", async () => {
+      server.replies.set("CLIENT", "");
+      const { load, finish } = slowLoader();
+      const clock = new StoppedClock();
+      const opening = open({ clock, deadlineMs: 300, load });
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(clock.delaysMs).to.deep.equal([]);
+      finish(loadClient());
+      await until("its name is told", async () => server.received.includes("CLIENT"));
+      expect(clock.delaysMs).to.deep.equal([300]);
+      const failure = failureOf(opening.promise);
+      clock.expire();
+      expect(await failure).to.have.property("message", "No connection within 300 ms.");
+    });
+
+    it("can be given up at once, and is not made when the client is there", async () => {
+      const { load, finish } = slowLoader();
+      let questions = 0;
+      const opening = open({ load }, async () => {
+        questions++;
+        return { host: "127.0.0.1", port: server.port };
+      });
+      const failure = failureOf(opening.promise);
+      opening.abandon();
+      expect(await failure).to.include({
+        code: "CONNECTION_LOST",
+        message: "The connection was closed while it was being made.",
+      });
+      finish(loadClient());
+      await loadClient();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect([questions, isConnecting()]).to.deep.equal([0, false]);
+    });
+
+    it("is lost where that fails, and says why", async () => {
+      const missing = Object.assign(new Error("Cannot find module"), { code: "ERR_MODULE_NOT_FOUND" });
+      expect(await failureOf(open({ load: () => Promise.reject(missing) }).promise)).to.include({
+        code: "CONNECTION_LOST",
+        message: "The connection failed: ERR_MODULE_NOT_FOUND.",
+      });
+    });
+  });
+
   describe("that is given up", () => {
     const GIVEN_UP = "The connection was closed while it was being made.";
 
     it("before it is known where to is not made", async () => {
       // Loaded before, so that nothing is waited for but the endpoint.
       await open().promise;
-      let tell!: (endpoint: { host: string; port: number }) => void;
+      let tell: ((endpoint: { host: string; port: number }) => void) | undefined;
       const opening = open({}, () => new Promise((resolve) => (tell = resolve)));
       const failure = failureOf(opening.promise);
+      await untilTicked(() => tell !== undefined);
       opening.abandon();
-      tell({ host: "127.0.0.1", port: server.port });
+      tell?.({ host: "127.0.0.1", port: server.port });
       expect(await failure).to.include({ code: "CONNECTION_LOST", message: GIVEN_UP });
       for (let tick = 0; tick < 1_000; tick++) {
         await new Promise<void>((resolve) => process.nextTick(resolve));

@@ -382,6 +382,7 @@ describe("the gateway on node-redis, on a server that stays silent", () => {
     gateway = new NodeRedisGateway(addressOf(server.port), PATIENT, clock);
     server.freeze();
     const connecting = failureOf(gateway.connect());
+    await until("its deadline has begun", async () => clock.delaysMs.length > 0);
     expect(clock.delaysMs).to.deep.equal([60_000]);
     clock.expire();
     expect(await connecting).to.include({ code: "CONNECTION_LOST", message: "No connection within 60000 ms." });
