@@ -1,4 +1,4 @@
-import "reflect-metadata";
+import "reflect-metadata/lite";
 import { ContainerModule } from "inversify";
 import { NoopSyncInterceptor } from "../aspect/join-point.js";
 import { RedisSyncInterceptor } from "../aspect/redis-sync-interceptor.js";
