@@ -94,7 +94,7 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     const before = this.#taken.length;
     try {
       const returned = call.proceed();
-      for (const write of this.#prepare(call.method, () => call.mutations(), { before })) {
+      for (const write of this.#prepare(call, () => call.mutations(), { before })) {
         const done = this.#begin(write.redisKey);
         call.onSucceeded(() => {
           done();
@@ -125,7 +125,7 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     call.onSucceeded((result) => {
       done();
       const mutations = () => call.mutationsFromResult(result);
-      for (const write of this.#prepare(call.method, mutations, { userOf })) this.#service.submit(write);
+      for (const write of this.#prepare(call, mutations, { userOf })) this.#service.submit(write);
     });
     try {
       return call.proceed();
@@ -148,7 +148,7 @@ export class RedisSyncInterceptor implements SyncInterceptor {
 
   /** Takes down what a call saves, for the user of this moment; not again what an inner call has just taken (`setValue` calls `update`). */
   #prepare(
-    method: string | symbol,
+    { method, target }: Pick<MirrorJoinPoint, "method" | "target">,
     select: () => readonly Mutation[],
     { before, userOf = () => this.#user.current }: { before?: number; userOf?: () => string | undefined },
   ): PreparedWrite[] {
@@ -171,7 +171,7 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     return mutations.flatMap(({ mutation: { record, value }, userId }) => {
       if (userId === undefined) return [];
       if (before !== undefined && this.#isTakenSince(before, { userId, record, value })) return [];
-      const write = this.#service.prepare({ userId, record }, value);
+      const write = this.#service.prepare({ userId, record }, value, target);
       return write === undefined ? [] : [write];
     });
   }
@@ -270,14 +270,14 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     const { value } = found;
     // The host has saved in the meantime, or somebody else has signed in: what was asked for is out of date.
     if (restore.isOvertaken || (advice.userId === undefined && this.#user.current !== id.userId)) return undefined;
-    await this.#service.adopt(id, found, () =>
+    const adoptLocally = () =>
       withDeadline(Promise.resolve(adopt(value)), {
         deadlineMs: ADOPT_DEADLINE_MS,
         onExpired: () => new Error("adopt did not settle"),
         clock: systemClock,
         isHoldingProcess: true,
-      }),
-    );
+      });
+    await this.#service.adopt(id, found, adoptLocally, target);
     this.#shown.noteFull(target, id);
     this.#service.emit("restored", id);
     return { value };
@@ -295,7 +295,7 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     if (this.#underway.has(redisKey)) return undefined;
     const local = await readLocal();
     const isEmpty = advice.isEmpty(local, target) || advice.isEmpty(this.#service.selected(id, local), target);
-    this.#service.compare(id, isEmpty ? undefined : local);
+    this.#service.compare(id, isEmpty ? undefined : local, target);
     const hasBeenFull = this.#shown.hasBeenFull(target, id);
     if (!isEmpty) this.#shown.noteFull(target, id);
     return isEmpty ? this.#service.findToRestore(id, { hasBeenFull }) : undefined;

@@ -110,7 +110,7 @@ export class Adoptions {
   // ── What was found, into a store that has nothing ────────────────────────────────────────────────────────────────
 
   /** The local store takes over what was found; `adopt` saves it there. What that throws makes it unseen again. */
-  async adopt(id: RecordId, found: FoundValue, adopt: () => Promise<unknown>): Promise<void> {
+  async adopt(id: RecordId, found: FoundValue, adopt: () => Promise<unknown>, target?: unknown): Promise<void> {
     const { catalogue, keySpace, ledger, author, collections } = this.#options;
     const redisKey = keySpace.keyOf(id);
     const before = ledger.get(redisKey);
@@ -119,7 +119,12 @@ export class Adoptions {
     const takeBack =
       collection === undefined || record === undefined
         ? undefined
-        : collections.adopt({ redisKey, userId: id.userId, record }, found.value, collection);
+        : collections.adopt(
+            { redisKey, userId: id.userId, record },
+            found.value,
+            collection,
+            collections.sourceOf(target),
+          );
     const adopting: AdoptedDocument = { text: JSON.stringify(found.value), saved: undefined };
     // Before, because adopting saves it, and that is neither news nor overwrites what nobody here has seen.
     this.saw(id, found);

@@ -11,9 +11,11 @@ import { compareItems } from "./compare-items.js";
 import { IndexReader } from "./index-reader.js";
 import { KnownItems } from "./known-items.js";
 import type { Ledger } from "./ledger.js";
+import { LocalStores, type LocalStoresOptions } from "./local-stores.js";
 import type { RecordDefinition } from "./records.js";
 import { findRemoteItems, type RemoteItem, type TakenItem, takeRemoteItems } from "./remote-items.js";
 import type { RedisGateway, StoredCollection, StoredIndex } from "./redis-gateway.js";
+import { type Source, Sources } from "./sources.js";
 import type { Version } from "./version.js";
 import { type BufferLimits, WriteBuffer } from "./write-buffer.js";
 
@@ -24,7 +26,7 @@ export interface CollectionId {
   readonly record: RecordDefinition;
 }
 
-/** What a local store was last found to hold of a collection. */
+/** What the local store was last found to hold of a collection, or several of them together. */
 interface LocalCollection extends CollectionId {
   readonly bytes: number;
   readonly snapshot: CollectionSnapshot;
@@ -69,6 +71,10 @@ export class Collections {
   readonly #ledger: Ledger;
   readonly #author: Author;
   readonly #locals: WriteBuffer<LocalCollection>;
+  readonly #limits: BufferLimits;
+  /** Who saves and who is read. */
+  readonly #sources = new Sources();
+  readonly #stores = new Map<string, LocalStores>();
   /** The mirror's index as it was when it was last compared. */
   readonly #fingerprints = new Map<string, string | undefined>();
   /** What is being restored into the local store: the host will save it, and that is no news. */
@@ -83,6 +89,7 @@ export class Collections {
     this.#ledger = ledger;
     this.#author = author;
     this.#locals = new WriteBuffer(limits);
+    this.#limits = limits;
   }
 
   /** All whose local store is known. */
@@ -94,22 +101,68 @@ export class Collections {
     return this.#locals.get(redisKey);
   }
 
-  /** Against which the next save is taken down. */
   snapshotOf(redisKey: string): CollectionSnapshot | undefined {
     return this.#locals.get(redisKey)?.snapshot;
+  }
+
+  // ── Which of several local stores ────────────────────────────────────────────────────────────────────────────────
+
+  /** @param target The host's object whose list it is; `undefined`: the list was handed to the engine. */
+  sourceOf(target: unknown): Source {
+    return this.#sources.of(target);
+  }
+
+  /** Against which the next list of a store is taken down. */
+  lastOf(redisKey: string, source: Source): CollectionSnapshot | undefined {
+    return this.#stores.get(redisKey)?.lastOf(source) ?? this.snapshotOf(redisKey);
+  }
+
+  /** Whether a store has neither been read nor saved. */
+  isNewSource(redisKey: string, source: Source): boolean {
+    return this.#stores.get(redisKey)?.isNew(source) ?? true;
+  }
+
+  /** Whether another store has saved: then what this one is read to hold says nothing of what they hold together. */
+  isBesideOthers(redisKey: string, source: Source): boolean {
+    return this.isHeld(redisKey) && this.#stores.get(redisKey)?.isBeside(source) === true;
+  }
+
+  /** With what a store was read to hold, its first save is compared. */
+  readSource({ redisKey }: CollectionId, snapshot: CollectionSnapshot, source: Source): void {
+    this.#storesOf(redisKey).read(source, snapshot);
+  }
+
+  #storesOf(redisKey: string): LocalStores {
+    const stores = this.#stores.get(redisKey) ?? new LocalStores();
+    this.#stores.set(redisKey, stores);
+    if (this.#stores.size > 2 * this.#limits.maxKeys)
+      for (const key of this.#stores.keys()) if (key !== redisKey && !this.isHeld(key)) this.#stores.delete(key);
+    return stores;
+  }
+
+  #optionsOf({ redisKey, record: { limit } }: CollectionId): LocalStoresOptions {
+    return { known: this.#ledger.itemsOf(redisKey), author: this.#author, limit };
   }
 
   // ── A save ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** What a save has changed; `undefined`: nothing. A `snapshot` of `undefined` deletes the record. */
-  save(id: CollectionId, snapshot: CollectionSnapshot | undefined): CollectionChange | undefined {
-    const change = this.#change(id, snapshot);
-    if (snapshot === undefined || snapshot.isEmpty) this.#noteEmptied(id.redisKey, change?.cleared);
+  save(id: CollectionId, list: CollectionSnapshot | undefined, source: Source): CollectionChange | undefined {
+    const before = this.snapshotOf(id.redisKey);
+    const stores = this.#storesOf(id.redisKey);
+    if (list === undefined) stores.clear(source, before);
+    const now = list === undefined ? undefined : stores.save(source, before, list, this.#optionsOf(id));
+    const change = this.#change(id, before, now);
+    const isEmptied = now === undefined || (now.isEmpty && (now === list || change !== undefined));
+    if (isEmptied) this.#noteEmptied(id.redisKey, change?.cleared);
     return change;
   }
 
-  #change(id: CollectionId, snapshot: CollectionSnapshot | undefined): CollectionChange | undefined {
-    const before = this.#locals.get(id.redisKey)?.snapshot;
+  #change(
+    id: CollectionId,
+    before: CollectionSnapshot | undefined,
+    snapshot: CollectionSnapshot | undefined,
+  ): CollectionChange | undefined {
     this.#hold(id, snapshot ?? NO_ITEMS);
     if (snapshot === undefined) return { ...NO_CHANGE, cleared: this.#author.next() };
     const adoptions = this.#adopting.get(id.redisKey);
@@ -399,7 +452,7 @@ export class Collections {
   }
 
   /** The local store is about to take over what was found; the answer takes that back. */
-  adopt(id: CollectionId, value: unknown, stored: StoredIndex): () => void {
+  adopt(id: CollectionId, value: unknown, stored: StoredIndex, source: Source): () => void {
     const { redisKey, record } = id;
     const before = this.#locals.get(redisKey);
     const snapshot = takeCollection(record, value, undefined);
@@ -408,20 +461,27 @@ export class Collections {
     this.#adopting.set(redisKey, adoptions);
     if ("refusal" in snapshot) return () => {};
     const known = this.#ledger.itemsOf(redisKey);
-    this.#releaseOthers(known, snapshot);
+    const stores = this.#storesOf(redisKey);
+    const together = stores.adopt(source, before?.snapshot, snapshot, this.#optionsOf(id));
+    const isAlone = together === snapshot;
+    if (isAlone) this.#releaseOthers(known, snapshot);
     const versions = new Map<string, Version>();
     for (const item of snapshot.items.values()) {
       const version = stored.items.get(item.id)?.version ?? this.#author.signAt(item.recency);
       versions.set(item.id, version);
-      known.hold(item, version);
+      // Another store may have it in another state.
+      if (together.items.get(item.id) === item) known.hold(item, version);
     }
     adoptions.versions = versions;
-    this.#hold(id, snapshot);
+    this.#hold(id, together);
     adoptions.restored = this.#locals.get(redisKey);
     return () => {
       // It was saved since, perhaps by another restore that has succeeded.
       if (this.#locals.get(redisKey) !== adoptions.restored) return;
-      known.releaseAll();
+      stores.takeBack(snapshot, adoptions.before?.snapshot);
+      if (isAlone) known.releaseAll();
+      else
+        for (const item of snapshot.items.keys()) if (!adoptions.before!.snapshot.items.has(item)) known.release(item);
       if (adoptions.before === undefined) this.#locals.remove(redisKey);
       else this.#locals.put(adoptions.before);
     };
@@ -444,9 +504,10 @@ export class Collections {
 
   #hold(id: CollectionId, snapshot: CollectionSnapshot): void {
     const { redisKey, userId, record } = id;
-    const { bytes } = snapshot;
+    const bytes = snapshot.bytes + (this.#stores.get(redisKey)?.bytesBeside(snapshot) ?? 0);
     for (const evicted of this.#locals.put({ redisKey, userId, record, bytes, snapshot })) {
       this.#fingerprints.delete(evicted.redisKey);
+      this.#stores.delete(evicted.redisKey);
       this.#ledger.forgetTextsOf(evicted.redisKey);
     }
   }

@@ -47,13 +47,13 @@ export class Intake {
   }
 
   /** A value as it is now; `undefined` deletes the record. The answer is `undefined` where there is nothing to mirror. Does not throw. */
-  prepare({ userId, record: name }: RecordId, given: unknown): PreparedWrite | undefined {
+  prepare({ userId, record: name }: RecordId, given: unknown, target?: unknown): PreparedWrite | undefined {
     const record = this.#catalogue.find(name);
     if (record === undefined) return undefined;
     try {
       const value = given === undefined ? undefined : record.select(given);
       const redisKey = this.#keySpace.keyOf({ userId, record: name });
-      if (isMerged(record)) return this.#prepareCollection({ redisKey, userId, record }, value);
+      if (isMerged(record)) return this.#prepareCollection({ redisKey, userId, record }, value, target);
       if (value === undefined) return { kind: "document", redisKey, userId, record, text: undefined, bytes: 0 };
       const snapshot = takeSnapshot(record, value);
       if ("text" in snapshot) {
@@ -68,10 +68,11 @@ export class Intake {
     return undefined;
   }
 
-  #prepareCollection(id: CollectionId, value: unknown): PreparedCollection | undefined {
-    if (value === undefined) return { kind: "collection", ...id, snapshot: undefined, bytes: 0 };
-    const snapshot = takeCollection(id.record, value, this.#collections.snapshotOf(id.redisKey));
-    if (!("refusal" in snapshot)) return { kind: "collection", ...id, snapshot, bytes: 0 };
+  #prepareCollection(id: CollectionId, value: unknown, target: unknown): PreparedCollection | undefined {
+    const source = this.#collections.sourceOf(target);
+    if (value === undefined) return { kind: "collection", ...id, snapshot: undefined, source, bytes: 0 };
+    const snapshot = takeCollection(id.record, value, this.#collections.lastOf(id.redisKey, source));
+    if (!("refusal" in snapshot)) return { kind: "collection", ...id, snapshot, source, bytes: 0 };
     this.#onRefused(id, snapshot.refusal);
     return undefined;
   }
@@ -107,7 +108,7 @@ export class Intake {
   #takeCollection(write: PreparedCollection): PendingCollection | undefined {
     const { redisKey, record, snapshot } = write;
     const before = this.#collections.snapshotOf(redisKey);
-    const change = this.#collections.save(write, snapshot);
+    const change = this.#collections.save(write, snapshot, write.source);
     const { bytes, isOfOtherItems, isOfAllItems } = summarize(change ?? NO_CHANGE, before);
     const isEmpty = snapshot === undefined || snapshot.isEmpty;
     const isOwnerNews = this.#ledger.own(record.name, redisKey);

@@ -318,9 +318,10 @@ export class RedisSyncService {
   /**
    * The first half of `set`: takes the value down, for a save whose local write is still under way.
    * The answer is `undefined` where there is nothing to mirror.
+   * @param target The host's object that saves: with what it has saved before, its list is compared. It is not kept.
    */
-  prepare(id: RecordId, value: unknown): PreparedWrite | undefined {
-    return this.#intake.prepare(id, value);
+  prepare(id: RecordId, value: unknown, target?: unknown): PreparedWrite | undefined {
+    return this.#intake.prepare(id, value, target);
   }
 
   /** The second half of `set`: the local write has succeeded. */
@@ -622,14 +623,17 @@ export class RedisSyncService {
   /**
    * Tells what the local store holds of a record; `undefined`: nothing. At its first read in a process that is compared
    * with the mirror, and the mirror healed where it is behind: the local store is the log. Returns at once.
+   * @param target The host's object that was read. It is not kept.
    */
-  compare(id: RecordId, local: unknown): void {
+  compare(id: RecordId, local: unknown, target?: unknown): void {
     const redisKey = this.#keySpace.keyOf(id);
     const record = this.#catalogue.find(id.record);
     if (this.#adoptions.isUnderWay(redisKey)) return;
     if (local === undefined) this.#foundEmpty.note(redisKey);
     else this.#foundEmpty.forget(redisKey);
-    if (record === undefined || this.#closing !== undefined || this.#unsent.of(redisKey) !== undefined) return;
+    if (record === undefined || this.#closing !== undefined) return;
+    if (isMerged(record) && this.#isReadBesideOthers(id, local, target)) return;
+    if (this.#unsent.of(redisKey) !== undefined) return;
     if (isMerged(record)) {
       const held = this.#collections.snapshotOf(redisKey);
       if (held !== undefined && (local !== undefined || held.isEmpty)) return;
@@ -639,11 +643,24 @@ export class RedisSyncService {
     this.#remoteChanges?.follow(redisKey, id);
     const isKnown = this.#ledger.get(redisKey)?.cleared !== undefined || this.#collections.isKnown(redisKey);
     if (local === undefined && !isKnown) return;
-    const write = this.prepare(id, local === undefined && isMerged(record) ? [] : local);
+    const write = this.prepare(id, local === undefined && isMerged(record) ? [] : local, target);
     if (write === undefined) return;
     if (write.kind === "collection") this.#collections.read(write, write.snapshot);
     this.#reconciler.add(write);
     this.#drainUnlessPaused();
+  }
+
+  /** The first list of each object that is read is taken down. Where others have saved, there is nothing more to it. */
+  #isReadBesideOthers(id: RecordId, local: unknown, target: unknown): boolean {
+    const redisKey = this.#keySpace.keyOf(id);
+    if ((this.#ledger.ownerOf(id.record) ?? redisKey) !== redisKey) return false;
+    const source = this.#collections.sourceOf(target);
+    const isBeside = this.#collections.isBesideOthers(redisKey, source);
+    if (!this.#collections.isNewSource(redisKey, source) && (!isBeside || local !== undefined)) return isBeside;
+    const read = this.prepare(id, local ?? [], target);
+    if (read?.kind !== "collection") return true;
+    this.#collections.readSource(read, read.snapshot!, source);
+    return isBeside;
   }
 
   // ── Waiting for Redis: for those who ask to ──────────────────────────────────────────────────────────────────────
@@ -732,9 +749,9 @@ export class RedisSyncService {
   }
 
   /** The local store takes over what was found; `adopt` saves it there. What that throws makes it unseen again. */
-  async adopt(id: RecordId, found: FoundValue, adopt: () => Promise<unknown>): Promise<void> {
+  async adopt(id: RecordId, found: FoundValue, adopt: () => Promise<unknown>, target?: unknown): Promise<void> {
     const redisKey = this.#keySpace.keyOf(id);
-    await this.#adoptions.adopt(id, found, adopt);
+    await this.#adoptions.adopt(id, found, adopt, target);
     this.#foundEmpty.forget(redisKey);
     this.#broughtBack.delete(redisKey);
   }

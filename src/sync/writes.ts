@@ -3,6 +3,7 @@ import type { CollectionSnapshot } from "./collection-snapshot.js";
 import type { StoredBody } from "./compression.js";
 import type { MirrorError } from "./errors.js";
 import type { RecordDefinition } from "./records.js";
+import type { Source } from "./sources.js";
 import type { Stamp, Version } from "./version.js";
 import type { BufferLimits } from "./write-buffer.js";
 
@@ -25,6 +26,8 @@ export interface PreparedCollection extends Write {
   readonly kind: "collection";
   /** `undefined` deletes the record. */
   readonly snapshot: CollectionSnapshot | undefined;
+  /** Whose list it is. */
+  readonly source: Source;
   /** Shared with what is held of the local store, and counted there. */
   readonly bytes: 0;
 }
