@@ -86,7 +86,10 @@ export class LocalStores {
     options: LocalStoresOptions,
   ): CollectionSnapshot {
     if (held === undefined || this.#alone === undefined) this.#beginWith(source, list);
-    if (this.#isOnly(source)) return list;
+    if (this.#isOnly(source)) {
+      if (this.#readings.size > 0 && held !== undefined) this.#supersedeAlone(held, list);
+      return list;
+    }
     const together = this.#join(held!);
     const last = this.#shown.get(source);
     if (last === list) return held!;
@@ -94,7 +97,7 @@ export class LocalStores {
     put(this.#shown, source, list);
     for (const item of list.items.values()) this.#saveItem(item, base, together, options);
     const isDeleted = (id: string) => base !== undefined && hasDeleted(id, base, list);
-    for (const id of base?.list.items.keys() ?? []) {
+    for (const id of together.keys()) {
       if (list.items.has(id)) continue;
       if (isDeleted(id)) this.#supersede(together, id);
       else if (list.isBeyond(id) && !this.#isShown(id)) together.delete(id);
@@ -105,7 +108,10 @@ export class LocalStores {
   /** Everything is deleted, for all of them. */
   clear(source: Source, held: CollectionSnapshot | undefined): void {
     if (held === undefined || this.#alone === undefined) this.#beginWith(source, NO_ITEMS);
-    if (this.#isOnly(source)) return;
+    if (this.#isOnly(source)) {
+      if (this.#readings.size > 0 && held !== undefined) this.#supersedeAlone(held, NO_ITEMS);
+      return;
+    }
     const together = this.#join(held!);
     for (const id of together.keys()) this.#supersede(together, id);
     put(this.#shown, source, NO_ITEMS);
@@ -134,12 +140,17 @@ export class LocalStores {
   ): void {
     const known = together.get(item.id);
     const last = base?.list.items.get(item.id);
-    if (isSame(item, known) || isSame(item, last)) return;
+    if (isSame(item, known)) return;
+    if (isSame(item, last)) {
+      if (known === undefined && this.#isBeyond(item.id)) together.set(item.id, item);
+      return;
+    }
     // Out of date: this store has read it meanwhile, and another one has changed it since.
     const isItsOwn = last !== undefined && isSame(last, known);
     if (!isItsOwn && this.#superseded.has(stateOf(item))) return;
-    // New in this store's list, it may be what another one has changed or deleted since.
-    if (last === undefined && (known === undefined ? isGone(item, options) : item.recency <= known.recency)) return;
+    // In its first list it may be in a state from before anybody saved.
+    const isOld = known === undefined ? isGone(item, options) : item.recency <= known.recency;
+    if (base === undefined && isOld) return;
     this.#supersede(together, item.id);
     together.set(item.id, item);
   }
@@ -148,8 +159,24 @@ export class LocalStores {
     const item = together.get(id);
     if (item === undefined) return;
     together.delete(id);
+    this.#noteSuperseded(item);
+  }
+
+  /** Somebody has read what is replaced here, and has not saved yet. */
+  #supersedeAlone(held: CollectionSnapshot, list: CollectionSnapshot): void {
+    if (held === list) return;
+    for (const [id, item] of held.items) if (!isSame(item, list.items.get(id))) this.#noteSuperseded(item);
+  }
+
+  #noteSuperseded(item: ItemSnapshot): void {
     this.#superseded.add(stateOf(item));
     if (this.#superseded.size > MAX_SUPERSEDED) this.#superseded.delete(this.#superseded.values().next().value!);
+  }
+
+  /** Whether it has only made room in what is mirrored. */
+  #isBeyond(id: string): boolean {
+    for (const list of this.#shown.values()) if (list.isBeyond(id)) return true;
+    return false;
   }
 
   #isShown(id: string): boolean {
@@ -170,7 +197,7 @@ export class LocalStores {
   #baseOf(source: Source, list: CollectionSnapshot): Base | undefined {
     const others = this.#readings.has(source) ? [] : [...this.#readings.values()];
     const reading = this.#claimReading(source, list);
-    return reading === undefined || reading.isEmpty ? undefined : { list: reading, others };
+    return reading === undefined ? undefined : { list: reading, others };
   }
 
   /** Its own, or else of those that nobody has claimed the one that is most alike. */

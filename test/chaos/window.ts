@@ -1,11 +1,11 @@
 import { type Mirror, MemoryMemento, type Memento, RedisSyncInterceptor } from "redis-mirrored";
-import { type Item, SHARED_RECORD, SharedStore } from "../simulation/shared-history.js";
+import { Disk, type Item, SHARED_RECORD, SharedStore } from "../simulation/shared-history.js";
 import { TcpProxy, type WireMode } from "../support/tcp-proxy.js";
 import { impatientMirror } from "./impatient-mirror.js";
 
 /** One process of the host: what it writes down ends with it. */
 class Process {
-  readonly store = new SharedStore();
+  readonly store = new SharedStore(new Disk());
   readonly mirror: Mirror;
   readonly wire: TcpProxy;
   #isDead = false;

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { playSharing, type SharingHistory, sharingHistories } from "./sharing.js";
+import { playSharing, type SharingHistory, sharingHistories, tabHistories } from "./sharing.js";
 import { FAULTS } from "./simulated-gateway.js";
 import { type History, play, RECORDS, type Step } from "./world.js";
 
@@ -83,6 +83,11 @@ export function simulate(numRuns: number, seed: number): Promise<SimulationResul
 /** The same of several windows that share one history of tasks. */
 export function simulateSharing(numRuns: number, seed: number): Promise<SimulationResult<SharingHistory>> {
   return simulateThose(sharingHistories, playSharing, numRuns, seed);
+}
+
+/** The same of windows that have two stores of it each. */
+export function simulateTabs(numRuns: number, seed: number): Promise<SimulationResult<SharingHistory>> {
+  return simulateThose(tabHistories, playSharing, numRuns, seed);
 }
 
 async function simulateThose<Played>(

@@ -19,10 +19,37 @@ export function installSharedStores(): () => void {
   return installInterceptorSource(() => current);
 }
 
-/** The store of one window of the host. */
-export class SharedStore {
+/** What the stores of one window have written. */
+export class Disk {
   list: readonly Item[] = [];
+
+  /** Writes what a store has changed of its list, and nothing else. */
+  write(before: readonly Item[], now: readonly Item[]): void {
+    const earlier = byIdOf(before);
+    const later = byIdOf(now);
+    const items = byIdOf(this.list);
+    for (const id of earlier.keys()) if (!later.has(id)) items.delete(id);
+    for (const [id, item] of later) if (earlier.get(id) !== item) items.set(id, item);
+    this.list = [...items.values()];
+  }
+}
+
+/** A store of a window of the host, with a list of its own: what others have written it knows when it looks. */
+export class SharedStore {
+  readonly disk: Disk;
+  list: readonly Item[] = [];
+  /** What it has told the mirror of. */
+  shown: readonly Item[] = [];
   interceptor: SyncInterceptor = new NoopSyncInterceptor();
+
+  constructor(disk: Disk) {
+    this.disk = disk;
+  }
+
+  /** Looks what others have written; tells nobody. */
+  refresh(): void {
+    this.list = this.disk.list;
+  }
 
   /** @param list `undefined` deletes the record. */
   save(list: readonly Item[] | undefined): Promise<void> {
@@ -37,7 +64,10 @@ export class SharedStore {
 
   @RedisMirrored(SHARED_RECORD.name)
   async store(list: readonly Item[] | undefined): Promise<void> {
+    if (list === undefined) this.disk.list = [];
+    else this.disk.write(this.list, list);
     this.list = list ?? [];
+    this.shown = this.list;
   }
 
   @RedisRestored(SHARED_RECORD.name, { adopt: (self: SharedStore, list) => self.save(list as readonly Item[]) })

@@ -4,7 +4,15 @@ import { KeySpace } from "#dist/sync/keys.js";
 import { MemoryMemento } from "#dist/sync/memento.js";
 import { Catalogue } from "#dist/sync/records.js";
 import { RedisSyncService } from "#dist/sync/redis-sync-service.js";
-import { Changes, installSharedStores, type Item, problemOf, SHARED_RECORD, SharedStore } from "./shared-history.js";
+import {
+  Changes,
+  Disk,
+  installSharedStores,
+  type Item,
+  problemOf,
+  SHARED_RECORD,
+  SharedStore,
+} from "./shared-history.js";
 import { FAULTS, type Fault, SimulatedGateway, SimulatedRedis } from "./simulated-gateway.js";
 import { settle, VirtualTime } from "./virtual-time.js";
 import { PLAIN_CODEC } from "./plain-codec.js";
@@ -15,12 +23,15 @@ const REDIS_KEY = new KeySpace().keyOf({ userId: USER, record: "taskHistory" });
 /** One thing that happens. `machine` and `item` are numbers of those, modulo how many there are. */
 export type SharingStep =
   | {
-      readonly do: "add" | "clear" | "delete the record" | "save again" | "read" | "crash" | "restart";
+      readonly do: "add" | "clear" | "delete the record" | "save again" | "read" | "refresh" | "crash" | "restart";
       readonly machine: number;
+      /** In which of the window's stores, where it has two. */
+      readonly isInTab?: boolean;
     }
   | {
       readonly do: "edit" | "touch" | "delete";
       readonly machine: number;
+      readonly isInTab?: boolean;
       readonly item: number;
     }
   | { readonly do: "wait"; readonly ms: number }
@@ -32,23 +43,30 @@ export type SharingStep =
 export interface SharingHistory {
   readonly seed: number;
   readonly machines: number;
+  /** Whether each window has two stores, each with a list of its own. */
+  readonly hasTabs?: boolean;
   readonly steps: readonly SharingStep[];
 }
 
-/** One window of the host, with a store of its own. */
+/** One window of the host, with one store or two of what it keeps. */
 class Machine {
-  readonly store = new SharedStore();
+  readonly disk = new Disk();
+  store!: SharedStore;
+  /** The same as `store` where there is but one. */
+  tab!: SharedStore;
   readonly memento = new MemoryMemento();
   readonly name: string;
   readonly #redis: SimulatedRedis;
+  readonly #hasTabs: boolean;
   #process: object = {};
   #gateway!: SimulatedGateway;
   #service!: RedisSyncService;
   #ids = 0;
   #isCut = false;
 
-  constructor(redis: SimulatedRedis, name: string) {
+  constructor(redis: SimulatedRedis, name: string, hasTabs: boolean) {
     this.#redis = redis;
+    this.#hasTabs = hasTabs;
     this.name = name;
     this.start();
   }
@@ -66,7 +84,16 @@ class Machine {
       memento: this.memento,
       randomId: () => `${this.name}${(this.#ids++).toString(36)}`,
     });
-    this.store.interceptor = new RedisSyncInterceptor(this.#service, { current: USER });
+    this.store = new SharedStore(this.disk);
+    this.tab = this.#hasTabs ? new SharedStore(this.disk) : this.store;
+    const interceptor = new RedisSyncInterceptor(this.#service, { current: USER });
+    for (const store of [this.store, this.tab]) {
+      store.interceptor = interceptor;
+      store.refresh();
+      store.shown = store.list;
+    }
+    // A store beside another one is read before it is saved: else its first save deletes nothing.
+    if (this.#hasTabs) for (const store of [this.store, this.tab]) void store.read();
   }
 
   crash(): void {
@@ -94,52 +121,66 @@ class Machine {
 }
 
 /** Plays a history and says what is wrong in the end; `undefined` if nothing is. */
-export async function playSharing({ seed, machines: count, steps }: SharingHistory): Promise<string | undefined> {
+export async function playSharing({
+  seed,
+  machines: count,
+  hasTabs = false,
+  steps,
+}: SharingHistory): Promise<string | undefined> {
   const time = new VirtualTime();
   const redis = new SimulatedRedis(time, seed);
-  const machines = Array.from({ length: count }, (_machine, index) => new Machine(redis, `m${index}x`));
-  const changes = new Changes();
   const uninstall = installSharedStores();
+  const machines = Array.from({ length: count }, (_machine, index) => new Machine(redis, `m${index}x`, hasTabs));
+  const changes = new Changes();
   let made = 0;
 
-  const save = async (machine: Machine, list: readonly Item[]) => {
+  const save = async (machine: Machine, store: SharedStore, list: readonly Item[]) => {
     await time.advance(1);
-    changes.saved(machine, machine.store.list, list);
-    await machine.store.save(list);
+    changes.saved(machine, store.list, list);
+    await store.save(list);
     await settle();
+  };
+  /** What a store deletes it has shown before: else it looks as if it had never known of it. */
+  const showAll = async (machine: Machine, store: SharedStore) => {
+    if (store.shown !== store.list) await save(machine, store, store.list);
   };
   const nowMs = () => 1_700_000_000_000 + time.nowMs;
 
   const perform = async (step: SharingStep): Promise<void> => {
     const machine = "machine" in step ? machines[step.machine % count]! : machines[0]!;
-    const { list } = machine.store;
+    const store = "isInTab" in step && step.isInTab ? machine.tab : machine.store;
+    const { list } = store;
     switch (step.do) {
       case "add":
-        return save(machine, [...list, { id: `${machine.name}-${made++}`, ts: nowMs(), text: "new" }]);
+        return save(machine, store, [...list, { id: `${machine.name}-${made++}`, ts: nowMs(), text: "new" }]);
       case "edit":
       case "touch": {
         if (list.length === 0) return;
         const at = step.item % list.length;
         const ts = step.do === "touch" ? nowMs() : list[at]!.ts;
-        return save(machine, list.with(at, { ...list[at]!, ts, text: `edit ${made++}` }));
+        return save(machine, store, list.with(at, { ...list[at]!, ts, text: `edit ${made++}` }));
       }
       case "delete":
         if (list.length === 0) return;
-        return save(machine, list.toSpliced(step.item % list.length, 1));
+        await showAll(machine, store);
+        return save(machine, store, list.toSpliced(step.item % list.length, 1));
       case "clear":
-        return save(machine, []);
+        await showAll(machine, store);
+        return save(machine, store, []);
       case "delete the record":
         await time.advance(1);
         changes.cleared(machine, nowMs());
-        await machine.store.save(undefined);
+        await store.save(undefined);
         await settle();
         // What is made from here on says so itself.
         return time.advance(1);
       case "save again":
-        return save(machine, [...list]);
+        return save(machine, store, [...list]);
       case "read":
-        void machine.store.read();
+        void store.read();
         return time.advance(600);
+      case "refresh":
+        return store.refresh();
       case "crash":
         changes.doubt(machine);
         machine.crash();
@@ -193,7 +234,7 @@ export async function playSharing({ seed, machines: count, steps }: SharingHisto
     const { value } = redis.model.readCollection(REDIS_KEY);
     return problemOf(
       value,
-      machines.map(({ store }) => store.list),
+      machines.map(({ disk }) => disk.list),
       changes,
     );
   } finally {
@@ -204,21 +245,38 @@ export async function playSharing({ seed, machines: count, steps }: SharingHisto
 
 const machine = fc.nat(4);
 const item = fc.nat(9);
-const common: { arbitrary: fc.Arbitrary<SharingStep>; weight: number }[] = [
-  { arbitrary: fc.record({ do: fc.constant("add" as const), machine }), weight: 8 },
-  { arbitrary: fc.record({ do: fc.constantFrom("edit" as const, "touch" as const), machine, item }), weight: 6 },
-  { arbitrary: fc.record({ do: fc.constant("delete" as const), machine, item }), weight: 4 },
-  {
-    arbitrary: fc.record({
-      do: fc.constantFrom("clear" as const, "delete the record" as const, "save again" as const),
-      machine,
-    }),
-    weight: 2,
-  },
-  {
-    arbitrary: fc.record({ do: fc.constantFrom("read" as const, "crash" as const, "restart" as const), machine }),
-    weight: 4,
-  },
+
+/** What the host does, in which of a window's stores. */
+function hostSteps(where: {
+  isInTab?: fc.Arbitrary<boolean>;
+}): { arbitrary: fc.Arbitrary<SharingStep>; weight: number }[] {
+  return [
+    { arbitrary: fc.record({ do: fc.constant("add" as const), machine, ...where }), weight: 8 },
+    {
+      arbitrary: fc.record({ do: fc.constantFrom("edit" as const, "touch" as const), machine, item, ...where }),
+      weight: 6,
+    },
+    { arbitrary: fc.record({ do: fc.constant("delete" as const), machine, item, ...where }), weight: 4 },
+    {
+      arbitrary: fc.record({
+        do: fc.constantFrom("clear" as const, "delete the record" as const, "save again" as const),
+        machine,
+        ...where,
+      }),
+      weight: 2,
+    },
+    {
+      arbitrary: fc.record({
+        do: fc.constantFrom("read" as const, "crash" as const, "restart" as const),
+        machine,
+        ...where,
+      }),
+      weight: 4,
+    },
+  ];
+}
+
+const surroundings: { arbitrary: fc.Arbitrary<SharingStep>; weight: number }[] = [
   {
     arbitrary: fc.record({
       do: fc.constant("wait" as const),
@@ -253,5 +311,20 @@ const common: { arbitrary: fc.Arbitrary<SharingStep>; weight: number }[] = [
 export const sharingHistories: fc.Arbitrary<SharingHistory> = fc.record({
   seed: fc.nat(),
   machines: fc.integer({ min: 2, max: 5 }),
-  steps: fc.array(fc.oneof(...common), { minLength: 1, maxLength: 40, size: "max" }),
+  steps: fc.array(fc.oneof(...hostSteps({}), ...surroundings), { minLength: 1, maxLength: 40, size: "max" }),
+});
+
+const isInTab = fc.boolean();
+const refreshes: fc.Arbitrary<SharingStep> = fc.record({ do: fc.constant("refresh" as const), machine, isInTab });
+
+/** The same of windows with two stores each, one of them out of date most of the time. */
+export const tabHistories: fc.Arbitrary<SharingHistory> = fc.record({
+  seed: fc.nat(),
+  machines: fc.integer({ min: 1, max: 3 }),
+  hasTabs: fc.constant(true),
+  steps: fc.array(fc.oneof(...hostSteps({ isInTab }), { arbitrary: refreshes, weight: 3 }, ...surroundings), {
+    minLength: 1,
+    maxLength: 40,
+    size: "max",
+  }),
 });
