@@ -191,6 +191,10 @@ export class Collections {
       const oldVersion = earlier === undefined ? this.#oldVersionOf(item, known, before, record.limit) : undefined;
       addChange(items, known, item, oldVersion ?? (version ??= this.#author.next()));
     }
+    // It may not have been compared with the mirror yet, and is to be known when it is deleted.
+    for (const item of before.items.values())
+      if (now.isBeyond(item.id) && known.versionOf(item.id) === undefined)
+        known.hold(item, this.#author.signAt(item.recency));
     const ids = new Set([...before.items.keys(), ...known.ids]);
     const deleted = [...ids].filter((id) => !now.items.has(id) && !this.#isNotDeleted(redisKey, id, now));
     this.#addDeletions(items, known, deleted, now, record.limit, () => (version ??= this.#author.next()));
@@ -462,16 +466,16 @@ export class Collections {
     if ("refusal" in snapshot) return () => {};
     const known = this.#ledger.itemsOf(redisKey);
     const stores = this.#storesOf(redisKey);
-    const together = stores.adopt(source, before?.snapshot, snapshot, this.#optionsOf(id));
+    const versions = new Map<string, Version>();
+    for (const { id: itemId, recency } of snapshot.items.values())
+      versions.set(itemId, stored.items.get(itemId)?.version ?? this.#author.signAt(recency));
+    const isLater = (itemId: string) => versions.get(itemId)! > (known.versionOf(itemId) ?? "");
+    const together = stores.adopt(source, before?.snapshot, snapshot, { limit: record.limit, isLater });
     const isAlone = together === snapshot;
     if (isAlone) this.#releaseOthers(known, snapshot);
-    const versions = new Map<string, Version>();
-    for (const item of snapshot.items.values()) {
-      const version = stored.items.get(item.id)?.version ?? this.#author.signAt(item.recency);
-      versions.set(item.id, version);
-      // Another store may have it in another state.
-      if (together.items.get(item.id) === item) known.hold(item, version);
-    }
+    // Another store may have changed one since.
+    for (const item of snapshot.items.values())
+      if (together.items.get(item.id) === item) known.hold(item, versions.get(item.id)!);
     adoptions.versions = versions;
     this.#hold(id, together);
     adoptions.restored = this.#locals.get(redisKey);

@@ -221,16 +221,29 @@ export class LocalStores {
 
   // ── Restoring ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** What is held when one of the stores takes over `restored`. */
+  /**
+   * What is held when one of the stores takes over `restored`.
+   * @param isLater Whether an item is later there than what is known of it here.
+   */
   adopt(
     source: Source,
     held: CollectionSnapshot | undefined,
     restored: CollectionSnapshot,
-    { limit }: LocalStoresOptions,
+    { limit, isLater }: { readonly limit: number; isLater(id: string): boolean },
   ): CollectionSnapshot {
     if (held === undefined || !this.isBeside(source)) return restored;
     const together = this.#join(held);
-    for (const [id, item] of restored.items) if (!together.has(id)) together.set(id, item);
+    for (const [id, item] of restored.items) {
+      const known = together.get(id);
+      if (isSame(item, known)) continue;
+      if (known !== undefined && !isLater(id)) {
+        // That store will show it so.
+        this.#noteSuperseded(item);
+        continue;
+      }
+      this.#supersede(together, id);
+      together.set(id, item);
+    }
     return new JoinedCollection({ together, limit, isDeleted: () => false });
   }
 

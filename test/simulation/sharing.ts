@@ -136,7 +136,13 @@ export async function playSharing({
 
   const save = async (machine: Machine, store: SharedStore, list: readonly Item[]) => {
     await time.advance(1);
-    changes.saved(machine, store.list, list);
+    // What another store of the window has deleted already, this one cannot.
+    const there = new Set([...machine.disk.list, ...list].map(({ id }) => id));
+    changes.saved(
+      machine,
+      store.list.filter(({ id }) => there.has(id)),
+      list,
+    );
     await store.save(list);
     await settle();
   };
