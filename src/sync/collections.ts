@@ -9,6 +9,7 @@ import {
 } from "./collection-snapshot.js";
 import { compareItems } from "./compare-items.js";
 import { IndexReader } from "./index-reader.js";
+import { JoinedCollection } from "./joined-collection.js";
 import { KnownItems } from "./known-items.js";
 import type { Ledger } from "./ledger.js";
 import { LocalStores, type LocalStoresOptions } from "./local-stores.js";
@@ -283,7 +284,8 @@ export class Collections {
     { restored, versions }: Adoptions,
   ): CollectionChange | undefined {
     const known = this.#ledger.itemsOf(redisKey);
-    this.#releaseOthers(known, now);
+    // Beside others, what none of the newest lists shows may be beyond them.
+    if (!(now instanceof JoinedCollection)) this.#releaseOthers(known, now);
     const items = new Map<string, ItemChange>();
     let version: Version | undefined;
     for (const item of now.items.values()) {

@@ -97,11 +97,7 @@ export class LocalStores {
     put(this.#shown, source, list);
     for (const item of list.items.values()) this.#saveItem(item, base, together, options);
     const isDeleted = (id: string) => base !== undefined && hasDeleted(id, base, list);
-    for (const id of together.keys()) {
-      if (list.items.has(id)) continue;
-      if (isDeleted(id)) this.#supersede(together, id);
-      else if (list.isBeyond(id) && !this.#isShown(id)) together.delete(id);
-    }
+    for (const id of together.keys()) if (isDeleted(id)) this.#supersede(together, id);
     return new JoinedCollection({ together: this.#bound(together, options), limit: options.limit, isDeleted });
   }
 
@@ -165,7 +161,8 @@ export class LocalStores {
   /** Somebody has read what is replaced here, and has not saved yet. */
   #supersedeAlone(held: CollectionSnapshot, list: CollectionSnapshot): void {
     if (held === list) return;
-    for (const [id, item] of held.items) if (!isSame(item, list.items.get(id))) this.#noteSuperseded(item);
+    for (const [id, item] of held.items)
+      if (!list.isBeyond(id) && !isSame(item, list.items.get(id))) this.#noteSuperseded(item);
   }
 
   #noteSuperseded(item: ItemSnapshot): void {
@@ -176,11 +173,6 @@ export class LocalStores {
   /** Whether it has only made room in what is mirrored. */
   #isBeyond(id: string): boolean {
     for (const list of this.#shown.values()) if (list.isBeyond(id)) return true;
-    return false;
-  }
-
-  #isShown(id: string): boolean {
-    for (const list of this.#shown.values()) if (list.items.has(id)) return true;
     return false;
   }
 

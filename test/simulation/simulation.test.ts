@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { simulate, simulateSharing } from "./histories.js";
+import { simulate, simulateSharing, simulateTabs } from "./histories.js";
 import { play } from "./world.js";
 
 /** Fewer where they are played again and again. */
@@ -15,6 +15,12 @@ describe("simulated histories", () => {
   it("end with one history of all windows, whatever came in between: nothing diverged", async function () {
     this.timeout(60_000);
     const { failure } = await simulateSharing(HISTORIES / 3, 20_261);
+    expect(failure, JSON.stringify(failure)).to.equal(undefined);
+  });
+
+  it("end so where each window has two stores, too, of which one is out of date", async function () {
+    this.timeout(60_000);
+    const { failure } = await simulateTabs(HISTORIES / 3, 20_262);
     expect(failure, JSON.stringify(failure)).to.equal(undefined);
   });
 
