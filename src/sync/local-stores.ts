@@ -8,6 +8,9 @@ import type { Source } from "./sources.js";
 /** Of so many stores the latest list is remembered, and of as many that were only read. The rest count as new. */
 export const MAX_STORES = 8;
 
+/** Whose doing it is that a restored item gives way. */
+const NOBODY: Source = -1;
+
 /** So many states of items are remembered that another store may still show. */
 const MAX_SUPERSEDED = 1_000;
 
@@ -40,8 +43,8 @@ export class LocalStores {
   readonly #readings = new Map<Source, CollectionSnapshot>();
   /** Whose loader was found to be whose. */
   readonly #saverOf = new Map<Source, Source>();
-  /** The states of items that another one has taken the place of. */
-  readonly #superseded = new Set<string>();
+  /** The states of items that another one has taken the place of, and whose doing it was. */
+  readonly #superseded = new Map<string, Source>();
 
   /** What is held beside `snapshot`, in bytes. */
   bytesBeside(snapshot: CollectionSnapshot): number {
@@ -87,7 +90,7 @@ export class LocalStores {
   ): CollectionSnapshot {
     if (held === undefined || this.#alone === undefined) this.#beginWith(source, list);
     if (this.#isOnly(source)) {
-      if (this.#readings.size > 0 && held !== undefined) this.#supersedeAlone(held, list);
+      if (this.#readings.size > 0 && held !== undefined) this.#supersedeAlone(source, held, list);
       return list;
     }
     const together = this.#join(held!);
@@ -95,9 +98,9 @@ export class LocalStores {
     if (last === list) return held!;
     const base = last === undefined ? this.#baseOf(source, list) : { list: last, others: [] };
     put(this.#shown, source, list);
-    for (const item of list.items.values()) this.#saveItem(item, base, together, options);
+    for (const item of list.items.values()) this.#saveItem(source, item, base, together, options);
     const isDeleted = (id: string) => base !== undefined && hasDeleted(id, base, list);
-    for (const id of together.keys()) if (isDeleted(id)) this.#supersede(together, id);
+    for (const id of together.keys()) if (isDeleted(id)) this.#supersede(source, together, id);
     return new JoinedCollection({ together: this.#bound(together, options), limit: options.limit, isDeleted });
   }
 
@@ -105,11 +108,11 @@ export class LocalStores {
   clear(source: Source, held: CollectionSnapshot | undefined): void {
     if (held === undefined || this.#alone === undefined) this.#beginWith(source, NO_ITEMS);
     if (this.#isOnly(source)) {
-      if (this.#readings.size > 0 && held !== undefined) this.#supersedeAlone(held, NO_ITEMS);
+      if (this.#readings.size > 0 && held !== undefined) this.#supersedeAlone(source, held, NO_ITEMS);
       return;
     }
     const together = this.#join(held!);
-    for (const id of together.keys()) this.#supersede(together, id);
+    for (const id of together.keys()) this.#supersede(source, together, id);
     put(this.#shown, source, NO_ITEMS);
   }
 
@@ -129,6 +132,7 @@ export class LocalStores {
   }
 
   #saveItem(
+    source: Source,
     item: ItemSnapshot,
     base: Base | undefined,
     together: Map<string, ItemSnapshot>,
@@ -143,31 +147,31 @@ export class LocalStores {
     }
     // Out of date: this store has read it meanwhile, and another one has changed it since.
     const isItsOwn = last !== undefined && isSame(last, known);
-    if (!isItsOwn && this.#superseded.has(stateOf(item))) return;
-    // In its first list it may be in a state from before anybody saved.
+    if (!isItsOwn && (this.#superseded.get(stateOf(item)) ?? source) !== source) return;
+    // In its first list it may be in a state from before anybody saved, and so may what moves up in one.
     const isOld = known === undefined ? isGone(item, options) : item.recency <= known.recency;
-    if (base === undefined && isOld) return;
-    this.#supersede(together, item.id);
+    if (isOld && (base === undefined || base.list.isBeyond(item.id))) return;
+    this.#supersede(source, together, item.id);
     together.set(item.id, item);
   }
 
-  #supersede(together: Map<string, ItemSnapshot>, id: string): void {
+  #supersede(source: Source, together: Map<string, ItemSnapshot>, id: string): void {
     const item = together.get(id);
     if (item === undefined) return;
     together.delete(id);
-    this.#noteSuperseded(item);
+    this.#noteSuperseded(source, item);
   }
 
   /** Somebody has read what is replaced here, and has not saved yet. */
-  #supersedeAlone(held: CollectionSnapshot, list: CollectionSnapshot): void {
+  #supersedeAlone(source: Source, held: CollectionSnapshot, list: CollectionSnapshot): void {
     if (held === list) return;
     for (const [id, item] of held.items)
-      if (!list.isBeyond(id) && !isSame(item, list.items.get(id))) this.#noteSuperseded(item);
+      if (!list.isBeyond(id) && !isSame(item, list.items.get(id))) this.#noteSuperseded(source, item);
   }
 
-  #noteSuperseded(item: ItemSnapshot): void {
-    this.#superseded.add(stateOf(item));
-    if (this.#superseded.size > MAX_SUPERSEDED) this.#superseded.delete(this.#superseded.values().next().value!);
+  #noteSuperseded(source: Source, item: ItemSnapshot): void {
+    this.#superseded.set(stateOf(item), source);
+    if (this.#superseded.size > MAX_SUPERSEDED) this.#superseded.delete(this.#superseded.keys().next().value!);
   }
 
   /** Whether it has only made room in what is mirrored. */
@@ -230,10 +234,10 @@ export class LocalStores {
       if (isSame(item, known)) continue;
       if (known !== undefined && !isLater(id)) {
         // That store will show it so.
-        this.#noteSuperseded(item);
+        this.#noteSuperseded(NOBODY, item);
         continue;
       }
-      this.#supersede(together, id);
+      this.#supersede(source, together, id);
       together.set(id, item);
     }
     return new JoinedCollection({ together, limit, isDeleted: () => false });

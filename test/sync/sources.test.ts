@@ -163,6 +163,57 @@ describe("several local stores of one collection in one process", () => {
     });
   });
 
+  it("do not turn back what was changed while only one of them saved and another was read", async () => {
+    await save(sidebar, item("a"));
+    await read(tab);
+    await save(sidebar, item("a", 1, "once"));
+    await save(sidebar, item("a", 1, "twice"));
+    await save(tab, item("a", 1, "once"));
+    expect(shown()).to.deep.equal(["a:twice"]);
+  });
+
+  it("do not bring back what was deleted with the record while another was only read", async () => {
+    await save(sidebar, item("a"));
+    await read(tab);
+    await deleteAll(sidebar);
+    await save(tab, item("b", 2), item("a"));
+    expect(shown()).to.deep.equal(["b:new"]);
+  });
+
+  it("take back their own changes", async () => {
+    await save(sidebar, item("a"));
+    await save(tab, item("a"));
+    await save(tab, item("a", 1, "changed"));
+    await save(tab, item("a"));
+    expect(shown()).to.deep.equal(["a:new"]);
+  });
+
+  it("add anew what they have deleted themselves", async () => {
+    await save(sidebar, item("a"));
+    await save(tab, item("a"));
+    await deleteAll(sidebar);
+    await save(sidebar, item("a"));
+    expect(shown()).to.deep.equal(["a:new"]);
+  });
+
+  it("have deleted beyond the newest what another one moves up", async () => {
+    const five = [item("e", 5), item("d", 4), item("c", 3), item("b", 2), item("a", 1)];
+    await save(sidebar, ...five.slice(1));
+    await save(sidebar, ...five);
+    await save(tab, ...five);
+    await save(tab, ...five.slice(0, 4));
+    await save(sidebar, ...five.slice(1));
+    expect(shown()).to.deep.equal(["d:new", "c:new", "b:new"]);
+  });
+
+  it("lose nothing where one that has saved is found empty", async () => {
+    await save(sidebar, item("b", 2), item("a"));
+    await save(tab, item("b", 2), item("a"));
+    await read(tab);
+    await save(tab, item("c", 3));
+    expect(shown()).to.deep.equal(["c:new", "b:new", "a:new"]);
+  });
+
   describe("of which one is new", () => {
     it("have nothing deleted by its first list", async () => {
       await save(sidebar, item("b", 2), item("a"));
@@ -189,6 +240,36 @@ describe("several local stores of one collection in one process", () => {
       expect(shown()).to.deep.equal(["b:new"]);
     });
 
+    it("bring back what it has worked on since that was deleted", async () => {
+      await save(sidebar, item("b", 2), item("a"));
+      await save(sidebar, item("b", 2));
+      await timers.tickAsync(1_000);
+      await save(tab, item("b", 2), item("a", Date.now(), "worked on"));
+      expect(shown()).to.deep.equal(["a:worked on", "b:new"]);
+    });
+
+    it("do not bring back what was deleted with the record before it came", async () => {
+      await save(sidebar, item("a"));
+      await deleteAll(sidebar);
+      await save(tab, item("a"));
+      expect(shown()).to.deep.equal([]);
+    });
+
+    it("do not take a list for its own that another object has read and saved", async () => {
+      await save(sidebar, item("b", 2), item("a"));
+      await read(sidebar, item("b", 2), item("a"));
+      await save(tab, item("c", 3), item("a"));
+      expect(shown()).to.deep.equal(["c:new", "b:new", "a:new"]);
+    });
+
+    it("take a list that was read for the own one of one of them only", async () => {
+      await save(sidebar, item("b", 2), item("a"));
+      await read(loader, item("b", 2), item("a"));
+      await save(tab, item("c", 3), item("b", 2), item("a"));
+      await save({}, item("d", 4), item("a"));
+      expect(shown()).to.deep.equal(["d:new", "c:new", "b:new", "a:new"]);
+    });
+
     it("have deleted what it has read and does not show any more", async () => {
       await save(sidebar, item("b", 2), item("a"));
       await read(tab, item("b", 2), item("a"));
@@ -204,12 +285,13 @@ describe("several local stores of one collection in one process", () => {
     });
 
     it("have deleted only what all loaders have read that may be its own", async () => {
+      const four = [item("d", 4), item("c", 3), item("b", 2), item("a")];
       await save(sidebar, item("a"));
       await read(loader, item("a"));
-      await save(sidebar, item("b", 2), item("a"));
-      await read({}, item("b", 2), item("a"));
-      await save(tab, item("c", 3), item("a"));
-      expect(shown()).to.deep.equal(["c:new", "b:new", "a:new"]);
+      await save(sidebar, ...four);
+      await read({}, ...four);
+      await save(tab, item("d", 4), item("c", 3), item("a"));
+      expect(shown()).to.deep.equal(["d:new", "c:new", "b:new", "a:new"]);
     });
 
     it("have nothing deleted where its first list has nothing of what a loader has read", async () => {
