@@ -1,12 +1,16 @@
 import { join } from "node:path";
-import { build } from "esbuild";
+import { build, type BuildOptions } from "esbuild";
 import { ROOT } from "../support/document.js";
 
 /**
  * Bundles as hosts do: to CommonJS, minified, without the names that classes were given.
  * @param entry TypeScript that stands in `test/hosts`. @returns What esbuild had to say.
  */
-export async function bundleAsHost(entry: string, outfile: string): Promise<readonly unknown[]> {
+export async function bundleAsHost(
+  entry: string,
+  outfile: string,
+  options: Pick<BuildOptions, "external" | "plugins"> = {},
+): Promise<readonly unknown[]> {
   const { warnings } = await build({
     stdin: { contents: entry, resolveDir: join(ROOT, "test/hosts"), loader: "ts" },
     outfile,
@@ -17,6 +21,7 @@ export async function bundleAsHost(entry: string, outfile: string): Promise<read
     target: "node20",
     logLevel: "silent",
     tsconfigRaw: { compilerOptions: { experimentalDecorators: true } },
+    ...options,
   });
   return warnings;
 }
