@@ -53,7 +53,9 @@ export function placesOf(features: HostFeatures): Place[] {
     "file-per-task": () => [...(features.hasWriteThrough ? [WRITE_THROUGH_PLACE] : STORE_PLACES), STORE_INITIALIZE],
     bridge: () => BRIDGE_PLACES,
   };
-  return [...contextProxyPlaces(features), ...OTHER_PLACES, ...history[features.kind]()];
+  // A bridge's custom modes are kept in Redis by the fork itself.
+  const modes = features.kind === "bridge" ? [] : MODES_PLACES;
+  return [...contextProxyPlaces(features), ...PROFILES_PLACES, ...modes, ...history[features.kind]()];
 }
 
 /** Every place of every kind of host: what `--undo` looks at, whatever the host has become in the meantime. */
@@ -61,7 +63,8 @@ export function allPlaces(): Place[] {
   const features = { kind: "one-array", hasPassThroughTest: true } as const;
   return [
     ...contextProxyPlaces(features),
-    ...OTHER_PLACES,
+    ...PROFILES_PLACES,
+    ...MODES_PLACES,
     WRITE_THROUGH_PLACE,
     ...STORE_PLACES,
     STORE_INITIALIZE,
@@ -91,7 +94,7 @@ function contextProxyPlaces({ kind, hasPassThroughTest }: Pick<HostFeatures, "ki
       args: isArray
         ? "((record, value) => ({ record, value }))"
         : `((record, value) => (${copy} ? undefined : { record, value }))`,
-      purpose: isArray ? "mirrors the history and settings" : "mirrors settings and custom modes",
+      purpose: isArray ? "mirrors the history and settings" : "mirrors settings",
     },
     {
       className,
@@ -107,7 +110,7 @@ function contextProxyPlaces({ kind, hasPassThroughTest }: Pick<HostFeatures, "ki
 
 const SETTINGS = `"customInstructions", "pinnedApiConfigs"`;
 
-const OTHER_PLACES: readonly Place[] = [
+const PROFILES_PLACES: readonly Place[] = [
   {
     className: "ProviderSettingsManager",
     method: "load",
@@ -123,6 +126,9 @@ const OTHER_PLACES: readonly Place[] = [
     args: `("provider")`,
     purpose: "mirrors the profiles, encrypted",
   },
+];
+
+const MODES_PLACES: readonly Place[] = [
   {
     className: "CustomModesManager",
     method: "getCustomModes",
@@ -130,6 +136,14 @@ const OTHER_PLACES: readonly Place[] = [
     args: `("customModes", { adopt: (me, v) => Promise.all(v.map((m: any) => me.updateCustomMode(m.slug, m))) })`,
     purpose: "fills empty custom modes from Redis",
     needs: ["updateCustomMode"],
+  },
+  {
+    className: "CustomModesManager",
+    method: "refreshMergedState",
+    decorator: "RedisMirrored",
+    args: `("customModes", { result: (self) => self.context.globalState.get("customModes") })`,
+    purpose: "mirrors custom modes",
+    needs: ["context"],
   },
 ];
 

@@ -34,7 +34,11 @@ const DECORATORS = {
 const EVERYWHERE = [
   `@RedisRestored("provider", { adopt: "store", isEmpty: (value, self) => value === self.defaultProviderProfiles })`,
   `@RedisMirrored("provider")`,
+];
+/** Of those that do not keep them in Redis themselves. */
+const OF_MODES = [
   `@RedisRestored("customModes", { adopt: (me, v) => Promise.all(v.map((m: any) => me.updateCustomMode(m.slug, m))) })`,
+  `@RedisMirrored("customModes", { result: (self) => self.context.globalState.get("customModes") })`,
 ];
 
 describe("adopting a host", () => {
@@ -56,7 +60,11 @@ describe("adopting a host", () => {
         const after = checkout!.files;
         const added = Object.entries(files).flatMap(([path, text]) => addedLines(text, after[path]!));
         const decorators = added.filter((line) => line.trim().startsWith("@")).map((line) => line.trim());
-        expect(decorators).to.have.members([...DECORATORS[kind], ...EVERYWHERE]);
+        expect(decorators).to.have.members([
+          ...DECORATORS[kind],
+          ...EVERYWHERE,
+          ...(kind === "bridge" ? [] : OF_MODES),
+        ]);
         const others = added.filter((line) => !/^import |"redis-mirrored": "\^\d/.test(line));
         expect(others).to.have.lengthOf.at.most(10);
         for (const line of others) expect(line.replaceAll("\t", "    ")).to.have.lengthOf.at.most(120);

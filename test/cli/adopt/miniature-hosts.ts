@@ -93,8 +93,15 @@ export class CustomModesManager {
 		return JSON.parse(await fs.readFile("modes.json", "utf8"));
 	}
 
+	constructor(private readonly context: { globalState: Map<string, object> }) {}
+
 	public async updateCustomMode(slug: string, mode: object): Promise<void> {
 		await fs.writeFile(slug, JSON.stringify(mode));
+		await this.refreshMergedState();
+	}
+
+	private async refreshMergedState(): Promise<void> {
+		this.context.globalState.set("customModes", await this.getCustomModes());
 	}
 }
 `;

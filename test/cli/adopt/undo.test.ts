@@ -114,7 +114,7 @@ describe("undoing an adoption", () => {
     await open(miniatureHost("bridge")).run(["--yes"]);
     const adopted = checkout!.files;
     const declined = await checkout!.run(["--undo"], false);
-    expect(declined).to.deep.include({ status: 1, asked: ["Change 6 files? [Y/n]"] });
+    expect(declined).to.deep.include({ status: 1, asked: ["Change 5 files? [Y/n]"] });
     expect(declined.said)
       .to.match(/- {2}TaskHistoryBridge\.getTaskHistory +src\/api\/bridge\.ts:\d+/)
       .and.to.match(/- {2}activate\(\) +src\/extension\.ts:\d+/)
