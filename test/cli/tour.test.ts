@@ -151,7 +151,7 @@ describe("the tour", () => {
     expect((await run(["tour", "--unknown"])).status).to.equal(2);
     expect(await run(["tuor"])).to.deep.include({
       status: 2,
-      stderr: "Expected a command (tour, adopt, inspect, history, restore), got `tuor`\n",
+      stderr: "Expected a command (tour, adopt, inspect, migrate, history, restore), got `tuor`\n",
     });
   });
 
