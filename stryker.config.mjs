@@ -39,7 +39,11 @@ export default {
     spec,
     // A mutant is switched on in the runner's own process: tests that start others see nothing of it.
     ignore: ["build/test/aspect/unhandled-rejection.test.js"],
-    require: ["build/test/support/unhandled-rejections.js", "build/test/support/mutation-timeout.js"],
+    require: [
+      "build/test/support/unhandled-rejections.js",
+      "build/test/support/faked-time.js",
+      "build/test/support/mutation-timeout.js",
+    ],
   },
   coverageAnalysis: "perTest",
   concurrency: 2,

@@ -29,7 +29,7 @@ export interface RestoredOptions extends CommonRestoreOptions {
 export interface RestoredManyOptions extends CommonRestoreOptions {
   /** Writes a restored value to the local store. */
   adopt: HostFunction<(self: any, record: string, value: any, ...args: any[]) => unknown>;
-  /** The local value of a record. */
+  /** The local value of a record; or the name of a method that says it, or of a property that holds them by record. */
   read: HostFunction<(self: any, record: string, ...args: any[]) => unknown>;
 }
 
@@ -96,7 +96,11 @@ function toAdvice(records: string | readonly string[], options: RestoredOptions 
   const { read, adopt } = options as RestoredManyOptions;
   return {
     ...common,
-    read: (target, record, args) => callHost(read, target, [record, ...args]),
+    read: (target, record, args) => {
+      const held = typeof read === "string" ? (target as Record<string, unknown> | undefined)?.[read] : undefined;
+      if (typeof held === "object" && held !== null) return (held as Record<string, unknown>)[record];
+      return callHost(read, target, [record, ...args]);
+    },
     adopt: (target, record, value, args) => callHost(adopt, target, [record, value, ...args]),
   };
 }

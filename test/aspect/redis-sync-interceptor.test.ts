@@ -332,6 +332,15 @@ describe("the interceptor of the mirror", () => {
       expect(Object.fromEntries(store)).to.deep.equal({ [RECORD]: "mirrored", [HISTORY]: [{ id: "a", ts: 1 }] });
     });
 
+    it("reads from a property that holds the values by record", async () => {
+      mirrored(RECORD, "mirrored");
+      mirrored(HISTORY, [{ id: "a", ts: 1 }]);
+      const self = { cache: { [HISTORY]: [{ id: "b", ts: 2 }] } as Record<string, unknown>, set: sinon.spy() };
+      const initialize = decorate(RedisRestored([RECORD, HISTORY], { read: "cache", adopt: "set" }), async () => {});
+      await Reflect.apply(initialize, self, []);
+      expect(self.set.args).to.deep.equal([[RECORD, "mirrored"]]);
+    });
+
     it("counts a value as absent where the object has no method of the name", async () => {
       mirrored(RECORD, "mirrored");
       expect(

@@ -2,6 +2,24 @@ import { expect } from "chai";
 import sinon from "sinon";
 import { systemClock, withDeadline } from "#dist/sync/clock.js";
 
+describe("the process's own clock", () => {
+  it("goes on where a host puts fakes in the place of the timers after it was loaded", async () => {
+    const url = new URL("../../../dist/sync/clock.js?of its own", import.meta.url).href;
+    const { systemClock: own } = (await import(url)) as { systemClock: typeof systemClock };
+    const startedAt = own.now();
+    const timers = sinon.useFakeTimers({ now: 5 });
+    try {
+      await new Promise<void>((resolve) => void own.setTimeout(resolve, 1));
+      own.clearTimeout(own.setTimeout(() => {}, 1_000));
+      expect(timers.countTimers()).to.equal(0);
+      expect(own.now()).to.be.greaterThan(startedAt);
+      expect(own.wallNow()).to.be.greaterThan(1_700_000_000_000);
+    } finally {
+      timers.restore();
+    }
+  });
+});
+
 describe("a deadline", () => {
   let timers: sinon.SinonFakeTimers;
   beforeEach(() => (timers = sinon.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })));

@@ -83,9 +83,10 @@ function contextProxyPlaces({ kind, hasPassThroughTest }: Pick<HostFeatures, "ki
       className,
       method: "initialize",
       decorator: "RedisRestored",
-      args: `([${records}], { read: "getValue", adopt: "setValue" })`,
+      // The history is read past the cache, once more, where `getValue` is asked for it.
+      args: `([${records}], { read: "${isArray ? "stateCache" : "getValue"}", adopt: "setValue" })`,
       purpose: isArray ? "fills an empty history, and settings, from Redis" : "fills empty settings from Redis",
-      needs: ["getValue", "setValue"],
+      needs: [isArray ? "stateCache" : "getValue", "setValue"],
     },
     {
       className,

@@ -12,7 +12,7 @@ const PROVIDER = "src/core/webview/ClineProvider.ts";
 
 const DECORATORS = {
   "one-array": [
-    `@RedisRestored(["taskHistory", "customInstructions", "pinnedApiConfigs"], { read: "getValue", adopt: "setValue" })`,
+    `@RedisRestored(["taskHistory", "customInstructions", "pinnedApiConfigs"], { read: "stateCache", adopt: "setValue" })`,
     "@RedisMirrored((record, value) => ({ record, value }))",
     `@RedisMirrored(["taskHistory", "customInstructions", "pinnedApiConfigs", "customModes", "provider"], { value() {} })`,
   ],

@@ -25,7 +25,7 @@ const COPIES = ["taskHistory"];
 export const isPassThroughStateKey = (key: string) => COPIES.includes(key);
 
 export class ContextProxy {
-	private cache: Record<string, unknown> = {};
+	private stateCache: Record<string, unknown> = {};
 
 	constructor(private readonly context: vscode.ExtensionContext) {}
 
@@ -34,12 +34,12 @@ export class ContextProxy {
 	 */
 	public async initialize() {
 		for (const key of ["customInstructions", "taskHistory"]) {
-			this.cache[key] = this.context.globalState.get(key);
+			this.stateCache[key] = this.context.globalState.get(key);
 		}
 	}
 
 	getValue(key: string): unknown {
-		return this.cache[key];
+		return this.stateCache[key];
 	}
 
 	setValue(key: string, value: unknown) {
@@ -49,13 +49,13 @@ export class ContextProxy {
 	updateGlobalState<T>(key: string, value: T): Thenable<void>;
 	updateGlobalState<T>(key: string, value: T, isQuiet?: boolean): Thenable<void> {
 		if (!isQuiet) log(key);
-		this.cache[key] = value;
+		this.stateCache[key] = value;
 		return this.context.globalState.update(key, value);
 	}
 
 	// Everything goes.
 	public async resetAllState() {
-		this.cache = {};
+		this.stateCache = {};
 		await this.initialize();
 	}
 }

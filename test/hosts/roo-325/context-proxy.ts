@@ -18,7 +18,7 @@ export class ContextProxy {
     this.originalContext = context;
   }
 
-  @RedisRestored(["taskHistory", "customInstructions", "pinnedApiConfigs"], { read: "getValue", adopt: "setValue" })
+  @RedisRestored(["taskHistory", "customInstructions", "pinnedApiConfigs"], { read: "stateCache", adopt: "setValue" })
   public async initialize() {
     for (const key of STATE_KEYS) this.stateCache[key] = this.originalContext.globalState.get(key);
     const loading = SECRET_KEYS.map(async (key) => {
