@@ -1,3 +1,4 @@
+import { isPromise } from "node:util/types";
 import { callHost, type HostFunction, isHostFunction } from "./host-function.js";
 import { installedInterceptor } from "./installed-interceptor.js";
 import { ignoreRejection, ignoringErrors, type Method, type MirrorAdvice, MirrorCall } from "./intercepted-call.js";
@@ -88,6 +89,11 @@ function toAdvice(recordOrSelector: unknown, { value, result, userId }: Mirrored
     result,
   );
   const mutationsOf = (target: unknown, args: readonly unknown[], mirrored: unknown): readonly Mutation[] => {
+    if (isPromise(mirrored)) {
+      // Nobody waits for it, and a rejection of it would end the host.
+      ignoreRejection(mirrored);
+      throw new TypeError("Expected `value` and `result` of `@RedisMirrored` to say the value at once, got a promise");
+    }
     if (userId === undefined) return records.map((record) => ({ record: record as string, value: mirrored }));
     const owner = userId.apply(target, args as unknown[]);
     if (owner === undefined) return [];

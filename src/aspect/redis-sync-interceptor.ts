@@ -13,6 +13,7 @@ import type {
   RestoreJoinPoint,
   SyncInterceptor,
 } from "./join-point.js";
+import { SavesUnderway } from "./saves-underway.js";
 import { ShownRecords } from "./shown-records.js";
 
 /** The user of the moment; `undefined`: nobody, mirror nothing. */
@@ -48,7 +49,7 @@ interface Adopted {
  * `adopt` is the host's own write to its own store. A second is plenty for that, and one that waits for a lock which
  * the loader holds would wait for ever.
  */
-const ADOPT_DEADLINE_MS = 2_000;
+const ADOPTING = { deadlineMs: 2_000, clock: systemClock, isHoldingProcess: true };
 
 /** Hands what decorated methods write to the engine, and fills what they find empty from it. */
 export class RedisSyncInterceptor implements SyncInterceptor {
@@ -57,8 +58,7 @@ export class RedisSyncInterceptor implements SyncInterceptor {
   readonly #awaitingUser = new Set<AwaitingUser>();
   readonly #taken: Taken[] = [];
   readonly #ongoing = new Set<OngoingRestore>();
-  /** The records that calls are saving whose local write is not done yet, and how many. */
-  readonly #underway = new Map<string, number>();
+  readonly #underway = new SavesUnderway();
   readonly #shown = new ShownRecords();
   #depth = 0;
 
@@ -137,13 +137,8 @@ export class RedisSyncInterceptor implements SyncInterceptor {
 
   /** A record that is being saved is not restored meanwhile. The answer ends that. */
   #begin(redisKey: string): () => void {
-    this.#underway.set(redisKey, (this.#underway.get(redisKey) ?? 0) + 1);
     for (const restore of this.#ongoing) if (restore.redisKey === redisKey) restore.isOvertaken = true;
-    return () => {
-      const others = this.#underway.get(redisKey)! - 1;
-      if (others === 0) this.#underway.delete(redisKey);
-      else this.#underway.set(redisKey, others);
-    };
+    return this.#underway.begin(redisKey);
   }
 
   /** Takes down what a call saves, for the user of this moment; not again what an inner call has just taken (`setValue` calls `update`). */
@@ -202,11 +197,14 @@ export class RedisSyncInterceptor implements SyncInterceptor {
   async #restoreAfter(call: RestoreJoinPoint, local: unknown): Promise<unknown> {
     const { advice, target, args, reload } = call;
     const userId = this.#userOf(call, target);
+    // Where the call says whose it is, several may be there at a time.
+    if (advice.userId === undefined) this.#shown.forgetOthers(target, userId);
     if (userId !== undefined) {
       const adopted = await this.#restoreAll({ advice, args }, target, userId, () => local);
       if (adopted === undefined) return local;
       // What is not the user's, and therefore not mirrored, is in the local value alone.
-      return advice.isEmpty(local, target) ? adopted.value : reload(target);
+      if (advice.isEmpty(local, target)) return adopted.value;
+      return withDeadline(Promise.resolve(reload(target)), { ...ADOPTING, onExpired: () => new Error("reload") });
     }
     if (isObject(target)) this.#awaitUser(target, { advice, args, reload });
     return local;
@@ -271,12 +269,7 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     // The host has saved in the meantime, or somebody else has signed in: what was asked for is out of date.
     if (restore.isOvertaken || (advice.userId === undefined && this.#user.current !== id.userId)) return undefined;
     const adoptLocally = () =>
-      withDeadline(Promise.resolve(adopt(value)), {
-        deadlineMs: ADOPT_DEADLINE_MS,
-        onExpired: () => new Error("adopt did not settle"),
-        clock: systemClock,
-        isHoldingProcess: true,
-      });
+      withDeadline(Promise.resolve(adopt(value)), { ...ADOPTING, onExpired: () => new Error("adopt did not settle") });
     await this.#service.adopt(id, found, adoptLocally, target);
     this.#shown.noteFull(target, id);
     this.#service.emit("restored", id);

@@ -1,30 +1,33 @@
 import type { RecordId } from "../sync/keys.js";
 import { isObject } from "./intercepted-call.js";
 
-interface Shown {
-  readonly userId: string;
-  readonly records: Set<string>;
-}
+/** More users than one object serves at a time; beyond it nothing is known of the first. */
+const MAX_USERS = 16;
 
 /**
- * Which records an object has shown not to be empty, of the user who uses it. If one is empty later, the host has emptied
- * it, perhaps past every decorated method.
+ * Which records an object has shown not to be empty, by user. If one is empty later, the host has emptied it, perhaps past
+ * every decorated method.
  */
 export class ShownRecords {
-  readonly #byTarget = new WeakMap<object, Shown>();
+  readonly #byTarget = new WeakMap<object, Map<string, Set<string>>>();
 
   noteFull(target: unknown, { userId, record }: RecordId): void {
     if (!isObject(target)) return;
-    const shown = this.#byTarget.get(target);
-    if (shown?.userId === userId) shown.records.add(record);
-    else this.#byTarget.set(target, { userId, records: new Set([record]) });
+    const byUser = this.#byTarget.get(target) ?? new Map<string, Set<string>>();
+    this.#byTarget.set(target, byUser);
+    const records = byUser.get(userId) ?? new Set();
+    byUser.set(userId, records.add(record));
+    if (byUser.size > MAX_USERS) byUser.delete(byUser.keys().next().value!);
   }
 
   hasBeenFull(target: unknown, { userId, record }: RecordId): boolean {
-    const shown = isObject(target) ? this.#byTarget.get(target) : undefined;
-    if (shown === undefined) return false;
-    // Whoever signs in again may find an emptied store, which is then to be filled.
-    if (shown.userId !== userId) this.#byTarget.delete(target as object);
-    return shown.userId === userId && shown.records.has(record);
+    return isObject(target) && this.#byTarget.get(target)?.get(userId)?.has(record) === true;
+  }
+
+  /** Somebody else is signed in, or nobody: who signs in again may find an emptied store, which is then to be filled. */
+  forgetOthers(target: unknown, userId: string | undefined): void {
+    const byUser = isObject(target) ? this.#byTarget.get(target) : undefined;
+    if (byUser === undefined) return;
+    for (const shown of byUser.keys()) if (shown !== userId) byUser.delete(shown);
   }
 }

@@ -41,6 +41,8 @@ export interface AdoptionsOptions {
 interface AdoptedDocument {
   /** As JSON; `undefined`: it was deleted. */
   readonly text: string | undefined;
+  /** Whether it may come piece by piece, and its end is bound to come: its saves are held until then. */
+  readonly isHolding: boolean;
   /** What the host has saved of it last. */
   saved: PreparedDocument | undefined;
 }
@@ -64,8 +66,17 @@ export class Adoptions {
   takes(write: PreparedDocument): boolean {
     const adopted = this.#documents.get(write.redisKey);
     if (adopted === undefined) return false;
-    adopted.saved = write;
-    return true;
+    if (adopted.isHolding) {
+      adopted.saved = write;
+      return true;
+    }
+    this.#documents.delete(write.redisKey);
+    return adopted.text === write.text && this.#options.unsent.of(write.redisKey) === undefined;
+  }
+
+  /** Holds no save back any longer: somebody waits for all of them to be sent. */
+  letGo(): void {
+    for (const [redisKey, adopted] of this.#documents) if (adopted.saved !== undefined) this.#isOver(redisKey, adopted);
   }
 
   /** Whether a document is being taken over: what its host shows of it meanwhile is a part of it. */
@@ -76,6 +87,7 @@ export class Adoptions {
   #isOver(redisKey: string, adopted: AdoptedDocument): void {
     if (this.#documents.get(redisKey) === adopted) this.#documents.delete(redisKey);
     const { saved, text } = adopted;
+    adopted.saved = undefined;
     if (saved === undefined) return;
     // What was restored is in the mirror already, and older than what anybody saves now.
     if (saved.text !== text || this.#options.unsent.of(redisKey) !== undefined) this.#options.onChanged(saved);
@@ -125,10 +137,14 @@ export class Adoptions {
             collection,
             collections.sourceOf(target),
           );
-    const adopting: AdoptedDocument = { text: JSON.stringify(found.value), saved: undefined };
+    const adopting: AdoptedDocument = { text: JSON.stringify(found.value), isHolding: true, saved: undefined };
     // Before, because adopting saves it, and that is neither news nor overwrites what nobody here has seen.
     this.saw(id, found);
-    if (takeBack === undefined) this.#documents.set(redisKey, adopting);
+    if (takeBack === undefined) {
+      const earlier = this.#documents.get(redisKey);
+      if (earlier !== undefined) this.#isOver(redisKey, earlier);
+      this.#documents.set(redisKey, adopting);
+    }
     try {
       await adopt();
       ledger.own(id.record, redisKey);
@@ -228,7 +244,7 @@ export class Adoptions {
       if (this.isCleared(id, found) || !this.#isUnchanged(record, redisKey, local)) return undefined;
       this.saw(id, found);
       this.#remember(id, redisKey, found);
-      this.#documents.set(redisKey, { text: JSON.stringify(value), saved: undefined });
+      this.#documents.set(redisKey, { text: JSON.stringify(value), isHolding: false, saved: undefined });
       return { value };
     };
   }

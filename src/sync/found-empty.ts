@@ -1,7 +1,7 @@
 /** How an empty value looks as JSON. `undefined`: the record was deleted. */
 const EMPTY_TEXTS = new Set<string | undefined>([undefined, "null", '""', "[]", "{}"]);
 
-/** More than a process has records; beyond it the one that was found empty first is no longer known to be. */
+/** More than a process has records; beyond it nothing is known of the one that was met first. */
 const MAX_RECORDS = 1_000;
 
 export function isEmptyText(text: string | undefined): boolean {
@@ -9,24 +9,33 @@ export function isEmptyText(text: string | undefined): boolean {
 }
 
 /**
- * Whose local store a loader found empty, and nobody has filled since. A host that shows what it has not, and saves
- * that, says nothing by it: on a fresh machine the mirror may have more.
+ * Whose local store a loader found empty, and nobody of this process has had anything of. A host that shows what it has
+ * not, and saves that, says nothing by it: on a fresh machine the mirror may have more.
  */
 export class FoundEmpty {
-  readonly #redisKeys = new Set<string>();
+  readonly #states = new Map<string, "empty" | "full">();
 
+  /** A loader found nothing. Another one may have, and an empty value is then one that was emptied. */
   note(redisKey: string): void {
-    this.#redisKeys.add(redisKey);
-    if (this.#redisKeys.size > MAX_RECORDS) this.#redisKeys.delete(this.#redisKeys.keys().next().value!);
+    if (this.#states.get(redisKey) !== "full") this.#set(redisKey, "empty");
+  }
+
+  /** There is something, by a loader, a save, or because it was taken over of the mirror. */
+  noteFull(redisKey: string): void {
+    this.#set(redisKey, "full");
   }
 
   /** Whether a save changes nothing, since it leaves empty what was empty. Deleting is always meant. */
   isStillEmpty(redisKey: string, text: string | undefined): boolean {
-    if (!isEmptyText(text)) this.forget(redisKey);
-    return text !== undefined && this.#redisKeys.has(redisKey);
+    if (!isEmptyText(text)) this.noteFull(redisKey);
+    else if (this.#states.get(redisKey) === "full") this.#states.delete(redisKey);
+    else return text !== undefined && this.#states.has(redisKey);
+    return false;
   }
 
-  forget(redisKey: string): void {
-    this.#redisKeys.delete(redisKey);
+  #set(redisKey: string, state: "empty" | "full"): void {
+    this.#states.delete(redisKey);
+    this.#states.set(redisKey, state);
+    if (this.#states.size > MAX_RECORDS) this.#states.delete(this.#states.keys().next().value!);
   }
 }

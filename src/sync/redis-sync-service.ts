@@ -630,7 +630,7 @@ export class RedisSyncService {
     const record = this.#catalogue.find(id.record);
     if (this.#adoptions.isUnderWay(redisKey)) return;
     if (local === undefined) this.#foundEmpty.note(redisKey);
-    else this.#foundEmpty.forget(redisKey);
+    else this.#foundEmpty.noteFull(redisKey);
     if (record === undefined || this.#closing !== undefined) return;
     if (isMerged(record) && this.#isReadBesideOthers(id, local, target)) return;
     if (this.#unsent.of(redisKey) !== undefined) return;
@@ -668,6 +668,7 @@ export class RedisSyncService {
   /** Sends now what was saved so far, and says whether it is in Redis. Settles within the timeout; does not reject. */
   flush({ timeoutMs = this.#timings.closeTimeoutMs }: { timeoutMs?: number } = {}): Promise<FlushResult> {
     if (this.#closing !== undefined) return this.#closing;
+    this.#adoptions.letGo();
     return this.#flush(timeoutMs);
   }
 
@@ -688,6 +689,7 @@ export class RedisSyncService {
 
   /** Flushes within the timeout, then lets go of the connection and of every timer. Idempotent; does not reject. */
   close({ timeoutMs = this.#timings.closeTimeoutMs }: { timeoutMs?: number } = {}): Promise<FlushResult> {
+    if (this.#closing === undefined) this.#adoptions.letGo();
     this.#closing ??= this.#close(timeoutMs);
     return this.#closing;
   }
@@ -739,7 +741,8 @@ export class RedisSyncService {
     if (hasBeenFull && !this.#broughtBack.has(redisKey)) return undefined;
     if (this.#health.state === "degraded" || this.#askedInVain.includes(redisKey)) return undefined;
     const found = await this.find(id);
-    if (found === undefined) this.#askedInVain.noteAbsent(redisKey);
+    // Of a silence, which is noted already, nobody knows what the mirror has.
+    if (found === undefined && !this.#askedInVain.includes(redisKey)) this.#askedInVain.noteAbsent(redisKey);
     return found === undefined || this.isCleared(id, found) ? undefined : found;
   }
 
@@ -752,7 +755,7 @@ export class RedisSyncService {
   async adopt(id: RecordId, found: FoundValue, adopt: () => Promise<unknown>, target?: unknown): Promise<void> {
     const redisKey = this.#keySpace.keyOf(id);
     await this.#adoptions.adopt(id, found, adopt, target);
-    this.#foundEmpty.forget(redisKey);
+    this.#foundEmpty.noteFull(redisKey);
     this.#broughtBack.delete(redisKey);
   }
 
@@ -767,7 +770,9 @@ export class RedisSyncService {
    * Rejects with what `adopt` throws. @throws TypeError if there is no such record.
    */
   async adoptRemote(id: RecordId, adopt: AdoptRemote): Promise<boolean> {
-    return this.#adoptions.adoptRemote(id, this.#expectRecord(id), adopt);
+    const hasTaken = await this.#adoptions.adoptRemote(id, this.#expectRecord(id), adopt);
+    if (hasTaken) this.#foundEmpty.noteFull(this.#keySpace.keyOf(id));
+    return hasTaken;
   }
 
   // ── What was overwritten ─────────────────────────────────────────────────────────────────────────────────────────

@@ -158,6 +158,14 @@ describe("the interceptor of the mirror", () => {
       expect(saves()).to.equal(1);
     });
 
+    it("is refused where a value is a promise, whose rejection is nobody's", async () => {
+      const self = { text: () => Promise.reject(new Error("sk-canary")) };
+      const save = decorate(RedisMirrored(RECORD, { value: "text" }), function saveSettings() {});
+      Reflect.apply(save, self, []);
+      expect(dropped.map(({ record, reason }) => [record, reason])).to.deep.equal([["saveSettings", "selector"]]);
+      await setImmediate();
+    });
+
     it("names the method whose selector threw", () => {
       const failing = decorate(
         RedisMirrored(() => {
@@ -301,16 +309,64 @@ describe("the interceptor of the mirror", () => {
       expect(await Reflect.apply(load, second, [])).to.equal(undefined);
     });
 
-    it("fills it again for somebody who signs in once more", async () => {
-      mirrored(RECORD, "mirrored");
-      let owner = "alice";
+    for (const [who, meanwhile] of [
+      ["nobody", undefined],
+      ["another one", "bob"],
+    ] as const) {
+      it(`fills it again for somebody who signs in once more, after ${who}`, async () => {
+        redis[Symbol.dispose]();
+        begin({ userId: () => user });
+        mirrored(RECORD, "mirrored");
+        const self = { local: undefined as unknown };
+        const adopt = (host: typeof self, value: unknown) => (host.local = value);
+        const load = restoring({ adopt }, async function (this: typeof self) {
+          return this.local;
+        });
+        expect(await Reflect.apply(load, self, [])).to.equal("mirrored");
+        self.local = undefined;
+        user = meanwhile;
+        expect(await Reflect.apply(load, self, [])).to.equal(undefined);
+        user = "alice";
+        await Reflect.apply(load, self, []);
+        expect(self.local).to.equal("mirrored");
+      });
+    }
+
+    it("remembers of each user what was full where the call says whose it is", async () => {
+      mirrored(RECORD, "of alice");
+      mirrored(RECORD, "of bob", "bob");
+      const load = restoring({ userId: (_self, owner: string) => owner }, async () => undefined);
       const self = {};
-      const load = restoring({ userId: () => owner }, async () => undefined);
-      expect(await Reflect.apply(load, self, [])).to.equal("mirrored");
-      owner = "bob";
-      expect(await Reflect.apply(load, self, [])).to.equal(undefined);
-      owner = "alice";
-      expect(await Reflect.apply(load, self, [])).to.equal("mirrored");
+      expect(await Reflect.apply(load, self, ["alice"])).to.equal("of alice");
+      expect(await Reflect.apply(load, self, ["bob"])).to.equal("of bob");
+      expect(await Reflect.apply(load, self, ["alice"])).to.equal(undefined);
+    });
+
+    it("asks again as soon as Redis has answered, where it was silent before", async () => {
+      mirrored(RECORD, "mirrored");
+      const load = restoring({}, async () => undefined);
+      redis.gateway.alwaysSilent();
+      expect(await load()).to.equal(undefined);
+      redis.gateway.heal();
+      await redis.service.get({ userId: "alice", record: "customModes" });
+      expect(await load()).to.equal("mirrored");
+    });
+
+    it("leaves a loader its own answer where it does not come to an end when it is asked once more", async () => {
+      const clock = sinon.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+      try {
+        const ofProject = { slug: "a", source: "project" };
+        mirrored("customModes", [{ slug: "b" }]);
+        let runs = 0;
+        const load = decorate(RedisRestored("customModes", { adopt: () => {} }), async () =>
+          runs++ === 0 ? [ofProject] : new Promise(() => {}),
+        );
+        const loaded = load();
+        await clock.tickAsync(2_000);
+        expect(await loaded).to.deep.equal([ofProject]);
+      } finally {
+        clock.restore();
+      }
     });
 
     it("does not take what the user has no part in for the user's own", async () => {

@@ -91,6 +91,8 @@ class Machine {
   readonly #redis: SimulatedRedis;
   /** Whose records were read in this process. */
   readonly #readers = new Set<string>();
+  /** Which of whose records were not empty when they were last saved, or read. */
+  readonly #full = new Set<string>();
   #ids = 0;
 
   constructor(redis: SimulatedRedis, name: string) {
@@ -108,11 +110,23 @@ class Machine {
   /** Whether a loader of this process has shown it empty, and it is so still: an empty value then says nothing new. */
   hasFoundEmpty(record: string): boolean {
     const local = this.store.get(record);
-    return this.#readers.has(this.user) && isEmpty(local === undefined ? undefined : JSON.stringify(local));
+    const isFull = this.#full.has(`${this.user} ${record}`);
+    return this.#readers.has(this.user) && !isFull && isEmpty(local === undefined ? undefined : JSON.stringify(local));
+  }
+
+  /** What this process has had to do with a record that was not empty, or not any more. */
+  noteFull(record: string, isFull: boolean): void {
+    if (isFull) this.#full.add(`${this.user} ${record}`);
+    else this.#full.delete(`${this.user} ${record}`);
+  }
+
+  noteWhatIsFull(): void {
+    for (const [record, local] of this.store) if (!isEmpty(JSON.stringify(local))) this.noteFull(record, true);
   }
 
   start(): void {
     this.#readers.clear();
+    this.#full.clear();
     this.#process = {};
     this.#interceptor = new NoopSyncInterceptor();
     this.#host = new Host(this.store, this.#interceptor);
@@ -214,6 +228,7 @@ export async function play({ seed, machines: count, steps }: History): Promise<s
       const redisKey = KEY_SPACE.keyOf({ userId: machine.user, record });
       everSaved.set(redisKey, (everSaved.get(redisKey) ?? new Set()).add(text));
     }
+    if (machine.isEnabled && !saysNothing) machine.noteFull(record, !isEmpty(text));
     await machine.save(record, value);
     await settle();
   };
@@ -240,8 +255,10 @@ export async function play({ seed, machines: count, steps }: History): Promise<s
         return save(machine, step.record, step.what === "value" ? value : step.what === "empty" ? empty : undefined);
       }
       case "read":
+        machine.noteWhatIsFull();
         machine.initialize();
         await time.advance(600);
+        machine.noteWhatIsFull();
         return expectNothingResurrected(machine);
       case "switch user": {
         const user = `user${step.user}`;

@@ -56,6 +56,21 @@ describe("a value that the local store takes over", () => {
     expect([gateway.batches, stored()]).to.deep.equal([[], '"restored"']);
   });
 
+  it("is sent as far as the host has come with it where somebody waits for that, and the rest after it", async () => {
+    let end!: () => void;
+    const adopted = service.adopt(NOTE, await find(), async () => {
+      service.set(NOTE, "rest");
+      await new Promise<void>((resolve) => (end = resolve));
+      service.set(NOTE, "changed");
+    });
+    expect(await service.flush()).to.deep.equal({ flushed: true });
+    expect(stored()).to.equal('"rest"');
+    end();
+    await adopted;
+    expect(await service.close()).to.deep.equal({ flushed: true });
+    expect(stored()).to.equal('"changed"');
+  });
+
   it("goes to the mirror as far as the host has come with it, where it then fails", async () => {
     const failing = service.adopt(NOTE, await find(), async () => {
       service.set(NOTE, "rest");

@@ -18,8 +18,14 @@ describe("a store that was found empty", () => {
     expect([found.isStillEmpty("key", "[1]"), found.isStillEmpty("key", "[]")]).to.deep.equal([false, false]);
     found.note("key");
     expect(found.isStillEmpty("key", "[]")).to.equal(true);
-    found.forget("key");
-    expect(found.isStillEmpty("key", "[]")).to.equal(false);
+  });
+
+  it("is emptied although another loader found nothing, where there was something", () => {
+    for (const fill of [() => void found.isStillEmpty("key", "[1]"), () => found.noteFull("key")]) {
+      fill();
+      found.note("key");
+      expect(found.isStillEmpty("key", "[]")).to.equal(false);
+    }
   });
 
   it("is deleted when it is deleted, and empty still after that", () => {

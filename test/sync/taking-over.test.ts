@@ -275,6 +275,30 @@ describe("what another instance changed", () => {
       expect(told).to.deep.equal(["customInstructions"]);
     });
 
+    it("fills a store that was found empty: emptied after that, it is emptied for all", async () => {
+      memento = new MemoryMemento();
+      service = startService();
+      service.compare(NOTE, undefined);
+      await changeNoteRemotely("remote");
+      await service.adoptRemote(NOTE, (take) => service.set(NOTE, take(undefined)!.value));
+      service.set(NOTE, "");
+      await timers.tickAsync(500);
+      expect(gateway.store.get(NOTE_KEY)).to.equal('""');
+    });
+
+    it("keeps no save back where the host does not come to an end with it", async () => {
+      await changeNoteRemotely("remote");
+      void service.adoptRemote(NOTE, (take) => {
+        take("both");
+        return new Promise(() => {});
+      });
+      await timers.tickAsync(500);
+      service.set(NOTE, "later");
+      service.set(NOTE, "latest");
+      expect((await Promise.all([service.flush(), timers.tickAsync(500)]))[0]).to.deep.equal({ flushed: true });
+      expect(gateway.store.get(NOTE_KEY)).to.equal('"latest"');
+    });
+
     it("is unseen again where the host fails to save it", async () => {
       await changeNoteRemotely("remote");
       const failing = service.adoptRemote(NOTE, (take) => {
