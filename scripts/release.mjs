@@ -77,7 +77,7 @@ function describe({ filename, files, size, unpackedSize }) {
 Nothing is published. If the list is right:
 
   git commit --all --message "${version}" && git tag v${version}
-  npm publish --provenance --access public ${filename}
+  npm publish --provenance --access public${version.includes("-") ? " --tag next" : ""} ${filename}
 
 Provenance needs a workflow with an OIDC token: .github/workflows/release.yml publishes what the tag names.`);
 }

@@ -76,6 +76,19 @@ describe("the release script", function () {
     expect(git("log", "--oneline").trim().split("\n")).to.have.length(1);
   });
 
+  it("publishes a prerelease under the tag `next`, by hand and by the workflow", () => {
+    expect(release("0.2.0-beta.1").stdout).to.contain(
+      "\n  npm publish --provenance --access public --tag next small-0.2.0-beta.1.tgz\n",
+    );
+    const workflow = readFileSync(join(ROOT, ".github/workflows/release.yml"), "utf8");
+    const [, command] = /- run: (npm publish .*)/.exec(workflow)!;
+    const published = () =>
+      execFileSync("sh", ["-c", `npm() { echo "$*"; }; ${command}`], { cwd: folder, encoding: "utf8" }).trim();
+    expect(published()).to.equal("publish --provenance --access public --tag next");
+    write("package.json", { version: "0.2.0" });
+    expect(published()).to.equal("publish --provenance --access public");
+  });
+
   it("changes nothing in a dry run", () => {
     const { status, stdout } = release("0.2.0", "--dry-run");
     expect([status, changes(), versionOf()]).to.deep.equal([0, "", "0.1.0"]);
