@@ -10,7 +10,8 @@ import { Catalogue } from "../sync/records.js";
 import type { RedisAddress } from "../sync/redis-address.js";
 import type { RedisGateway } from "../sync/redis-gateway.js";
 import { UserKeys } from "../sync/user-keys.js";
-import { deleteLegacy, findLegacy, type LegacyEntry } from "./migrate/legacy-keys.js";
+import { carryOut } from "./migrate/carry-out.js";
+import { findLegacy, type LegacyEntry } from "./migrate/legacy-keys.js";
 import { describePlans, toReport } from "./migrate/migration-report.js";
 import { Migration, type RecordPlan } from "./migrate/migration.js";
 import { UsageError } from "./usage-error.js";
@@ -114,27 +115,14 @@ async function run({ keys, mirror, settings, isSameServer }: Places, userId: str
   const isAsked = shown.length > 0 && !flags["dry-run"];
   if (!flags.json) say(describePlans(found).join("\n"));
   if (isAsked && !(flags.yes || (await isAgreed()))) return say("Nothing was changed.");
-  const deleted = isAsked ? await carryOut(shown, migration, keys, flags.delete) : [];
-  if (flags.json) say(toReport({ ...found, isDone: isAsked, deleted }));
-  else if (isAsked) say(describeEnd(shown, deleted, flags.delete));
-  return shown.some(({ kind }) => kind === "refuse") ? 1 : 0;
-}
-
-/** The answer is what was deleted. */
-async function carryOut(
-  plans: readonly RecordPlan[],
-  migration: Migration,
-  keys: UserKeys,
-  isDeleting: boolean,
-): Promise<LegacyEntry[]> {
-  const deleted: LegacyEntry[] = [];
-  for (const plan of plans) {
-    await migration.apply(plan);
-    if (!isDeleting || plan.kind === "refuse") continue;
-    for (const source of plan.sources)
-      if (!source.isInPlace && (await deleteLegacy(keys, source))) deleted.push(source);
+  const done = isAsked ? await carryOut(shown, migration, keys, flags.delete) : { plans: shown, deleted: [] };
+  if (flags.json) say(toReport({ ...found, ...done, isDone: isAsked }));
+  else if (isAsked) {
+    const changed = done.plans.filter((plan) => !shown.includes(plan));
+    for (const { record, reason } of changed) say(`${record.name}: not taken over: ${reason}.`);
+    say(describeEnd(done.plans, done.deleted, flags.delete));
   }
-  return deleted;
+  return done.plans.some(({ kind }) => kind === "refuse") ? 1 : 0;
 }
 
 function describeEnd(plans: readonly RecordPlan[], deleted: readonly LegacyEntry[], isDeleting: boolean): string {

@@ -24,6 +24,9 @@ local value = redis.call('GET', KEYS[1])
 if value and redis.sha1hex(value) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`;
 
+/** Of what lies there now; of nothing, that of an empty text. */
+const SHA1_SCRIPT = "return redis.sha1hex(redis.call('GET', KEYS[1]) or '')";
+
 /** A value in plain JSON, as the code before this package wrote it: under the raw user id, without notes beside it. */
 export interface LegacyEntry {
   readonly redisKey: string;
@@ -68,6 +71,12 @@ export async function findLegacy(
     if (entry !== undefined) entries.push(entry);
   }
   return { entries, agentKeys: names.filter((name) => AGENT_KEY.test(name.slice(folder.length))) };
+}
+
+/** Whether it is still what was read. @throws ConnectionLostError @throws RefusedError */
+export async function isUnchanged(keys: UserKeys, { redisKey, sha1 }: LegacyEntry): Promise<boolean> {
+  const [there] = await keys.ask([["EVAL", SHA1_SCRIPT, "1", redisKey]]);
+  return sha1 !== undefined && String(there) === sha1;
 }
 
 /** The answer is whether it is gone now: what somebody has written since it was read stays. */
