@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { adoptionOf } from "./adopt/adoption.js";
-import { type FileChange, writeChanges } from "./adopt/changes.js";
+import type { FileChange } from "./adopt/changes.js";
 import { findDialect } from "./adopt/compiler-options.js";
 import { Manifest } from "./adopt/manifest.js";
 import { countLines, showDiff } from "./adopt/diff-view.js";
@@ -12,6 +12,7 @@ import { nextSteps } from "./adopt/next-steps.js";
 import { HOST_CLASSES } from "./adopt/places.js";
 import { Report, warningsOf } from "./adopt/report.js";
 import { rollbackOf } from "./adopt/rollback.js";
+import { writeChanges } from "./adopt/write-changes.js";
 import { Screen } from "./screen.js";
 import { type Terminal, thisTerminal } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
@@ -29,7 +30,8 @@ after an update of the host only what is missing is added. Nothing else in a fil
             they stand and go also if their arguments were edited; what was decorated elsewhere by hand stays
   --json    says the same as JSON, and without --yes only says it
 
-Exit status: 0 everything is there (with --undo: everything is out), 1 something is missing, 2 no such host.
+Exit status: 0 everything is there (with --undo: everything is out), 1 something is missing, 2 no such host, or a
+file cannot be written: none is changed then.
 docs/integration.md explains every line.`;
 
 interface Choice {

@@ -1,4 +1,3 @@
-import { readFile, writeFile } from "node:fs/promises";
 import { applyEdits, type Edit } from "./edits.js";
 import { SourceFile } from "./source-file.js";
 import { parseExpression } from "./syntax-tree.js";
@@ -29,13 +28,6 @@ export class Changes {
       return { path, before, after };
     });
   }
-}
-
-/** Writes all of them, or none if one is no more what it was when it was read: the answer is then its path. */
-export async function writeChanges(changes: readonly FileChange[]): Promise<string | undefined> {
-  for (const { path, before } of changes) if ((await readFile(path, "utf8")) !== before) return path;
-  for (const { path, after } of changes) await writeFile(path, after);
-  return undefined;
 }
 
 function expectValid(path: string, before: string, after: string): void {
