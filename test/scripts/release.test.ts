@@ -81,7 +81,7 @@ describe("the release script", function () {
       "\n  npm publish --provenance --access public --tag next small-0.2.0-beta.1.tgz\n",
     );
     const workflow = readFileSync(join(ROOT, ".github/workflows/release.yml"), "utf8");
-    const [, command] = /- run: (npm publish .*)/.exec(workflow)!;
+    const [, command] = /- run: \|\s+(npm publish .*)/.exec(workflow)!;
     const published = () =>
       execFileSync("sh", ["-c", `npm() { echo "$*"; }; ${command}`], { cwd: folder, encoding: "utf8" }).trim();
     expect(published()).to.equal("publish --provenance --access public --tag next");
