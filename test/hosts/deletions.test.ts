@@ -1,13 +1,12 @@
 import { expect } from "chai";
 import { hurriedMirror, type MirrorUnderTest } from "../support/mirrors.js";
-import { RedisServer } from "../support/redis-server.js";
-import { TcpProxy } from "../support/tcp-proxy.js";
 import { until } from "../support/until.js";
+import { HostBed } from "./host-bed.js";
 import * as bridge from "./bridge/extension.js";
 import { Machine } from "./machine.js";
 import * as roo325 from "./roo-325/extension.js";
 import * as roo352 from "./roo-352/extension.js";
-import { HostRunner, optionsFor } from "./running.js";
+import { optionsFor } from "./running.js";
 import { task } from "./tasks.js";
 
 type Host325 = Awaited<ReturnType<typeof roo325.open>>;
@@ -32,49 +31,30 @@ async function fillIn({ contextProxy, provider }: Host325) {
 }
 
 describe("what was deleted is not restored", () => {
-  const runner = new HostRunner();
-  let server: RedisServer;
-  let proxy: TcpProxy;
-  let machine: Machine;
+  const bed = new HostBed();
   let others: MirrorUnderTest[];
-
-  before(async () => {
-    server = await RedisServer.start();
-    proxy = await TcpProxy.start(server.port);
-  });
-  after(async () => {
-    await proxy.stop();
-    await server.kill();
-  });
-  beforeEach(async () => {
-    await (await server.client()).flushAll();
-    proxy.mode = "passes";
-    machine = new Machine();
-    others = [];
-  });
+  beforeEach(() => (others = []));
   afterEach(async () => {
-    await runner.stop();
     for (const { mirror } of others) await mirror.close();
-    machine.remove();
   });
 
   const start325 = (share?: "live") =>
-    runner.start(roo325, machine, optionsFor(proxy.port, share === undefined ? {} : { share }));
+    bed.runner.start(roo325, bed.machine, optionsFor(bed.proxy.port, share === undefined ? {} : { share }));
 
   /** Of the same machine: what it stored is still there. */
   async function restart325() {
-    await runner.stop();
+    await bed.runner.stop();
     return start325();
   }
 
   /** What a fresh machine gets to see. */
   async function contentsElsewhere() {
-    await runner.stop();
+    await bed.runner.stop();
     const other = new Machine();
     try {
-      return await contentsOf(await runner.start(roo325, other, optionsFor(proxy.port)));
+      return await contentsOf(await bed.runner.start(roo325, other, optionsFor(bed.proxy.port)));
     } finally {
-      await runner.stop();
+      await bed.runner.stop();
       other.remove();
     }
   }
@@ -126,11 +106,11 @@ describe("what was deleted is not restored", () => {
         const host = await start325();
         await fillIn(host);
         await host.mirror.flush();
-        proxy.mode = "refuses";
-        proxy.cutAll();
+        bed.proxy.mode = "refuses";
+        bed.proxy.cutAll();
         await run(host);
-        await runner.stop();
-        proxy.mode = "passes";
+        await bed.runner.stop();
+        bed.proxy.mode = "passes";
         const restarted = await start325();
         await restarted.provider.webviewDidLaunch();
         expect(await contentsOf(restarted)).to.deep.include(leaves);
@@ -140,7 +120,7 @@ describe("what was deleted is not restored", () => {
         const host = await start325("live");
         await fillIn(host);
         await host.mirror.flush();
-        const other = hurriedMirror(server.port, { share: "live" });
+        const other = hurriedMirror(bed.server.port, { share: "live" });
         others.push(other);
         for (const record of ["taskHistory", "customInstructions", "pinnedApiConfigs", "provider", "customModes"]) {
           const id = { userId: "alice", record };
@@ -152,7 +132,7 @@ describe("what was deleted is not restored", () => {
         // A save of its own, and a comparison of everything after a lost connection.
         other.service.set({ userId: "alice", record: "mcpSettings" }, {});
         await other.mirror.flush();
-        await (await server.client()).sendCommand(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+        await (await bed.server.client()).sendCommand(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
         await until("it is back", async () => other.mirror.status.state === "connected");
         await other.mirror.flush();
         expect(await contentsOf(host)).to.deep.include(leaves);
@@ -176,29 +156,33 @@ describe("what was deleted is not restored", () => {
   });
 
   it("the last task of a host with a file for each: neither after a restart nor to another machine", async () => {
-    const host = await runner.start(roo352, machine, optionsFor(proxy.port));
+    const host = await bed.runner.start(roo352, bed.machine, optionsFor(bed.proxy.port));
     await host.provider.ready;
     await host.provider.updateTaskHistory(task("a", 1));
     await host.provider.updateTaskHistory(task("b", 2));
     await host.mirror.flush();
     await host.provider.deleteTasks("a", "b");
-    for (const where of [machine, new Machine()]) {
-      await runner.stop();
-      const { provider } = await runner.start(roo352, where, optionsFor(proxy.port));
+    for (const where of [bed.machine, new Machine()]) {
+      await bed.runner.stop();
+      const { provider } = await bed.runner.start(roo352, where, optionsFor(bed.proxy.port));
       await provider.ready;
       expect(provider.taskHistoryStore.getAll()).to.deep.equal([]);
     }
   });
 
   it("the last task of a host with a bridge: neither at once nor after a restart", async () => {
-    const { mirror, provider, bridge: history } = await runner.start(bridge, machine, optionsFor(proxy.port));
+    const {
+      mirror,
+      provider,
+      bridge: history,
+    } = await bed.runner.start(bridge, bed.machine, optionsFor(bed.proxy.port));
     await provider.onUserSwitch("alice");
     await provider.updateTaskHistory(task("a", 1));
     await mirror.flush();
     await provider.deleteTaskFromState("a");
     expect(await history.getTaskHistory()).to.deep.equal([]);
-    await runner.stop();
-    const restarted = await runner.start(bridge, machine, optionsFor(proxy.port));
+    await bed.runner.stop();
+    const restarted = await bed.runner.start(bridge, bed.machine, optionsFor(bed.proxy.port));
     expect(await restarted.bridge.getTaskHistory()).to.deep.equal([]);
   });
 });

@@ -1,55 +1,37 @@
 import { expect } from "chai";
-import { hurriedMirror, type MirrorUnderTest } from "../support/mirrors.js";
-import { RedisServer } from "../support/redis-server.js";
 import { until } from "../support/until.js";
+import { HostBed } from "./host-bed.js";
 import * as bridge from "./bridge/extension.js";
 import type { TaskHistoryBridge } from "./bridge/task-history-bridge.js";
-import { Machine } from "./machine.js";
 import { ClineProvider } from "./roo-352/cline-provider.js";
 import * as roo352 from "./roo-352/extension.js";
-import { HostRunner, optionsFor } from "./running.js";
+import { optionsFor } from "./running.js";
 import { type HistoryItem, task, tasks } from "./tasks.js";
 
 describe("a good history is not destroyed", () => {
-  const runner = new HostRunner();
-  let server: RedisServer;
-  let machine: Machine;
-  let other: MirrorUnderTest;
-
-  before(async () => (server = await RedisServer.start()));
-  after(() => server.kill());
-  beforeEach(async () => {
-    await (await server.client()).flushAll();
-    machine = new Machine();
-    other = hurriedMirror(server.port);
-  });
-  afterEach(async () => {
-    await runner.stop();
-    await other.mirror.close();
-    machine.remove();
-  });
+  const bed = new HostBed();
 
   async function mirrored(history: HistoryItem[], userId = "alice") {
-    other.service.set({ userId, record: "taskHistory" }, history);
-    await other.mirror.flush();
+    bed.other.service.set({ userId, record: "taskHistory" }, history);
+    await bed.other.mirror.flush();
   }
 
   async function history(userId = "alice"): Promise<HistoryItem[]> {
-    return JSON.parse((await server.get(`roo:${userId}:taskHistory`)) ?? "[]") as HistoryItem[];
+    return JSON.parse((await bed.server.get(`roo:${userId}:taskHistory`)) ?? "[]") as HistoryItem[];
   }
 
   const idsOf = (items: HistoryItem[]) => items.map(({ id }) => id);
 
   describe("by a host with a file for each task", () => {
-    const start = () => runner.start(roo352, machine, optionsFor(server.port));
+    const start = () => bed.runner.start(roo352, bed.machine, optionsFor(bed.server.port));
 
     it("that leaves before its store was read, and writes an empty one", async () => {
       await mirrored([task("a", 1)]);
       const { provider, mirror } = await start();
       provider.dispose();
-      expect(machine.stateOf("taskHistory")).to.equal(undefined);
-      await until("it is written", async () => machine.stateOf("taskHistory") !== undefined);
-      expect(machine.stateOf("taskHistory")).to.deep.equal([]);
+      expect(bed.machine.stateOf("taskHistory")).to.equal(undefined);
+      await until("it is written", async () => bed.machine.stateOf("taskHistory") !== undefined);
+      expect(bed.machine.stateOf("taskHistory")).to.deep.equal([]);
       await mirror.flush();
       expect(await history()).to.deep.equal([task("a", 1)]);
     });
@@ -89,7 +71,7 @@ describe("a good history is not destroyed", () => {
       await provider.ready;
       await provider.updateTaskHistory(task("a", 1));
       await mirror.flush();
-      expect(machine.stateOf("taskHistory")).to.equal(undefined);
+      expect(bed.machine.stateOf("taskHistory")).to.equal(undefined);
       expect(idsOf(await history())).to.deep.equal(["a"]);
     });
 
@@ -123,7 +105,7 @@ describe("a good history is not destroyed", () => {
   });
 
   describe("by a host with a bridge", () => {
-    const start = () => runner.start(bridge, machine, optionsFor(server.port));
+    const start = () => bed.runner.start(bridge, bed.machine, optionsFor(bed.server.port));
 
     it("that switches to a user whose history is only in the mirror", async () => {
       await mirrored([task("of-bob", 1)], "bob");
@@ -177,7 +159,7 @@ describe("a good history is not destroyed", () => {
         const { provider, bridge: histories } = await start();
         histories.setCurrentUserId("alice");
         expect(await histories.getTaskHistory(...args)).to.deep.equal([task("a", 1)]);
-        expect(idsOf(machine.stateOf("user_alice_taskHistory") as HistoryItem[])).to.deep.equal(["a"]);
+        expect(idsOf(bed.machine.stateOf("user_alice_taskHistory") as HistoryItem[])).to.deep.equal(["a"]);
         await provider.updateTaskHistory(task("b", 2));
         expect(idsOf(await histories.getTaskHistory())).to.deep.equal(["a", "b"]);
       });

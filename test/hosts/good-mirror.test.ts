@@ -1,14 +1,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
-import { hurriedMirror, type MirrorUnderTest } from "../support/mirrors.js";
-import { RedisServer } from "../support/redis-server.js";
-import { TcpProxy } from "../support/tcp-proxy.js";
-import { Machine } from "./machine.js";
 import * as roo325 from "./roo-325/extension.js";
 import type { ProviderProfiles } from "./roo-325/provider-settings-manager.js";
-import { HostRunner, optionsFor } from "./running.js";
+import { optionsFor } from "./running.js";
 import { type HistoryItem, task, tasks } from "./tasks.js";
+import { HostBed } from "./host-bed.js";
 
 const PROFILES: ProviderProfiles = {
   currentApiConfigName: "work",
@@ -18,53 +15,29 @@ const PROFILES: ProviderProfiles = {
 const MODES = [{ slug: "reviewer", name: "Reviewer", source: "global" }];
 
 describe("a good mirror is not destroyed", () => {
-  const runner = new HostRunner();
-  let server: RedisServer;
-  let proxy: TcpProxy;
-  let machine: Machine;
-  let other: MirrorUnderTest;
+  const bed = new HostBed();
 
-  before(async () => {
-    server = await RedisServer.start();
-    proxy = await TcpProxy.start(server.port);
-  });
-  after(async () => {
-    await proxy.stop();
-    await server.kill();
-  });
-  beforeEach(async () => {
-    await (await server.client()).flushAll();
-    proxy.mode = "passes";
-    machine = new Machine();
-    other = hurriedMirror(server.port);
-  });
-  afterEach(async () => {
-    await runner.stop();
-    await other.mirror.close();
-    machine.remove();
-  });
-
-  const start = () => runner.start(roo325, machine, optionsFor(proxy.port));
+  const start = () => bed.runner.start(roo325, bed.machine, optionsFor(bed.proxy.port));
 
   /** What another machine has saved before. */
   async function mirrored(record: string, value: unknown) {
-    other.service.set({ userId: "alice", record }, value);
-    await other.mirror.flush();
+    bed.other.service.set({ userId: "alice", record }, value);
+    await bed.other.mirror.flush();
   }
 
-  const stored = (record: string) => other.service.get({ userId: "alice", record });
+  const stored = (record: string) => bed.other.service.get({ userId: "alice", record });
 
   async function history(): Promise<HistoryItem[]> {
-    return JSON.parse((await server.get("roo:alice:taskHistory"))!) as HistoryItem[];
+    return JSON.parse((await bed.server.get("roo:alice:taskHistory"))!) as HistoryItem[];
   }
 
   /** Of a fresh machine that finds Redis only once everything has been read, and stored. */
   async function startWhileRedisIsAway() {
-    proxy.mode = "refuses";
+    bed.proxy.mode = "refuses";
     const host = await start();
     await host.provider.providerSettingsManager.listConfig();
     await host.provider.webviewDidLaunch();
-    proxy.mode = "passes";
+    bed.proxy.mode = "passes";
     return host;
   }
 
@@ -104,7 +77,7 @@ describe("a good mirror is not destroyed", () => {
       await mirrored("customModes", MODES);
       const { mirror } = await startWhileRedisIsAway();
       await mirror.flush({ timeoutMs: 5_000 });
-      await runner.stop();
+      await bed.runner.stop();
       const { provider } = await start();
       await provider.webviewDidLaunch();
       expect(provider.shown?.customModes).to.deep.equal(MODES);
@@ -140,9 +113,9 @@ describe("a good mirror is not destroyed", () => {
 
   it("by a project that brings modes of its own to a fresh machine", async () => {
     await mirrored("customModes", MODES);
-    await mkdir(join(machine.folder, "project"));
+    await mkdir(join(bed.machine.folder, "project"));
     const ofProject = { slug: "local", name: "Local", source: "project" };
-    await writeFile(join(machine.folder, "project/.modes"), JSON.stringify([ofProject]));
+    await writeFile(join(bed.machine.folder, "project/.modes"), JSON.stringify([ofProject]));
     const { provider, mirror } = await start();
     await provider.webviewDidLaunch();
     await mirror.flush();

@@ -1,35 +1,18 @@
 import { expect } from "chai";
-import { hurriedMirror, type MirrorUnderTest, untilEvent } from "../support/mirrors.js";
-import { RedisServer } from "../support/redis-server.js";
-import { Machine } from "./machine.js";
+import { untilEvent } from "../support/mirrors.js";
+import { HostBed } from "./host-bed.js";
 import * as roo325 from "./roo-325/extension.js";
-import { HostRunner, optionsFor } from "./running.js";
+import { optionsFor } from "./running.js";
 import { task } from "./tasks.js";
 
 describe("a user who becomes known late", () => {
-  const runner = new HostRunner();
-  let server: RedisServer;
-  let machine: Machine;
-  let other: MirrorUnderTest;
+  const bed = new HostBed();
 
-  before(async () => (server = await RedisServer.start()));
-  after(() => server.kill());
-  beforeEach(async () => {
-    await (await server.client()).flushAll();
-    machine = new Machine();
-    other = hurriedMirror(server.port);
-  });
-  afterEach(async () => {
-    await runner.stop();
-    await other.mirror.close();
-    machine.remove();
-  });
-
-  const start = () => runner.start(roo325, machine, optionsFor(server.port, { userId: () => undefined }));
+  const start = () => bed.runner.start(roo325, bed.machine, optionsFor(bed.server.port, { userId: () => undefined }));
 
   async function mirrored(record: string, value: unknown) {
-    other.service.set({ userId: "alice", record }, value);
-    await other.mirror.flush();
+    bed.other.service.set({ userId: "alice", record }, value);
+    await bed.other.mirror.flush();
   }
 
   it("gets then what the start could not restore", async () => {
@@ -45,7 +28,7 @@ describe("a user who becomes known late", () => {
     expect(contextProxy.getValue("customInstructions")).to.equal("Briefly.");
     expect(contextProxy.getValue("pinnedApiConfigs")).to.deep.equal({ work: true });
     expect(provider.taskHistory).to.deep.equal([task("a", 1)]);
-    expect(machine.stateOf("customInstructions")).to.equal("Briefly.");
+    expect(bed.machine.stateOf("customInstructions")).to.equal("Briefly.");
   });
 
   it("does not get it over what was saved meanwhile", async () => {
@@ -67,8 +50,8 @@ describe("a user who becomes known late", () => {
     mirror.setUser("bob");
     await saved;
     await mirror.flush();
-    expect(await server.get("roo:bob:customModes")).to.equal(null);
-    expect(JSON.parse((await server.get("roo:alice:customModes"))!)).to.have.nested.property("0.slug", "reviewer");
+    expect(await bed.server.get("roo:bob:customModes")).to.equal(null);
+    expect(JSON.parse((await bed.server.get("roo:alice:customModes"))!)).to.have.nested.property("0.slug", "reviewer");
   });
 
   it("and another after a switch: each save goes to whose moment it was", async () => {
@@ -85,7 +68,7 @@ describe("a user who becomes known late", () => {
     saved.push(contextProxy.setValue("customInstructions", "of nobody again"));
     await Promise.all(saved);
     await mirror.flush();
-    const client = await server.client();
+    const client = await bed.server.client();
     expect(await client.get("roo:alice:customInstructions")).to.equal('"of alice"');
     expect(await client.get("roo:bob:customInstructions")).to.equal('"of bob"');
     expect(JSON.parse((await client.get("roo:alice:taskHistory"))!)).to.deep.equal([task("of-alice", 1)]);

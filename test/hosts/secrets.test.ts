@@ -1,10 +1,9 @@
 import { expect } from "chai";
-import { RedisServer } from "../support/redis-server.js";
-import { TcpProxy } from "../support/tcp-proxy.js";
 import { Machine } from "./machine.js";
 import type { ProviderSettings } from "./roo-325/provider-settings-manager.js";
 import * as roo325 from "./roo-325/extension.js";
-import { HostRunner, optionsFor } from "./running.js";
+import { optionsFor } from "./running.js";
+import { HostBed } from "./host-bed.js";
 
 const CANARY = "sk-canary-5f1e";
 
@@ -19,36 +18,18 @@ const PROFILE: ProviderSettings = {
 };
 
 describe("no secret of a host arrives in plain text", () => {
-  const runner = new HostRunner();
-  let server: RedisServer;
-  let proxy: TcpProxy;
-  let machine: Machine;
+  const bed = new HostBed();
   let wire: string;
   let lines: string[];
-
-  before(async () => {
-    server = await RedisServer.start();
-    proxy = await TcpProxy.start(server.port);
-  });
-  after(async () => {
-    await proxy.stop();
-    await server.kill();
-  });
-  beforeEach(async () => {
-    await (await server.client()).flushAll();
-    machine = new Machine();
+  beforeEach(() => {
     wire = "";
     lines = [];
-    proxy.onRequest = (chunk) => (wire += chunk.toString("latin1"));
-  });
-  afterEach(async () => {
-    await runner.stop();
-    machine.remove();
+    bed.proxy.onRequest = (chunk) => (wire += chunk.toString("latin1"));
   });
 
-  function start(where = machine) {
+  function start(where = bed.machine) {
     const log = (line: string) => void lines.push(line);
-    return runner.start(roo325, where, optionsFor(proxy.port, { logger: { info: log, warn: log } }));
+    return bed.runner.start(roo325, where, optionsFor(bed.proxy.port, { logger: { info: log, warn: log } }));
   }
 
   async function saveEverything({ contextProxy, provider }: Awaited<ReturnType<typeof roo325.open>>) {
@@ -57,14 +38,14 @@ describe("no secret of a host arrives in plain text", () => {
     await providerSettingsManager.saveConfig("broken", { apiKey: CANARY, huge: 1n }).catch(() => {});
     await contextProxy.setValues({ apiKey: CANARY, openAiApiKey: CANARY, apiProvider: CANARY });
     await contextProxy.setValue("apiKey", CANARY);
-    machine.isFull = true;
+    bed.machine.isFull = true;
     await providerSettingsManager.saveConfig("unsaved", PROFILE).catch(() => {});
-    machine.isFull = false;
+    bed.machine.isFull = false;
   }
 
   /** All that Redis holds, keys included. */
   async function everythingInRedis(): Promise<string> {
-    const client = await server.client();
+    const client = await bed.server.client();
     const readers: Record<string, string[]> = { string: ["GET"], hash: ["HGETALL"], set: ["SMEMBERS"] };
     const parts: string[] = [];
     for (const key of await client.keys("*")) {
@@ -86,20 +67,20 @@ describe("no secret of a host arrives in plain text", () => {
       .and.not.to.contain(CANARY);
     expect(wire).to.contain("roo:alice:provider").and.not.to.contain(CANARY);
     expect(lines.join("\n")).not.to.contain(CANARY);
-    await runner.stop();
-    expect(JSON.stringify(machine.stateOf("redisMirrored.versions")))
+    await bed.runner.stop();
+    expect(JSON.stringify(bed.machine.stateOf("redisMirrored.versions")))
       .to.contain("provider")
       .and.not.to.contain(CANARY);
   });
 
   it("where one machine overwrites what it has not seen, and that is kept", async () => {
     await saveEverything(await start());
-    await runner.stop();
+    await bed.runner.stop();
     const other = new Machine();
-    proxy.mode = "refuses";
+    bed.proxy.mode = "refuses";
     const host = await start(other);
     await host.provider.providerSettingsManager.saveConfig("other", PROFILE);
-    proxy.mode = "passes";
+    bed.proxy.mode = "passes";
     await host.mirror.flush({ timeoutMs: 5_000 });
     expect(await host.mirror.history({ record: "provider" })).to.have.lengthOf.above(1);
     expect(await everythingInRedis()).not.to.contain(CANARY);
@@ -110,8 +91,8 @@ describe("no secret of a host arrives in plain text", () => {
 
   it("where it cannot be decrypted or read", async () => {
     await saveEverything(await start());
-    await runner.stop();
-    await (await server.client()).set("roo:alice:provider", `{"apiKey":"${CANARY}"`);
+    await bed.runner.stop();
+    await (await bed.server.client()).set("roo:alice:provider", `{"apiKey":"${CANARY}"`);
     const other = new Machine();
     const { provider } = await start(other);
     expect(await provider.providerSettingsManager.listConfig()).to.deep.equal(["default"]);
