@@ -28,6 +28,12 @@ export function decorateMethod(
   return decorate as MethodDecoratorOfBothDialects;
 }
 
+/** @throws TypeError that names the decorator, what it expected and what it got. */
+export function expectArgument(decorator: string, isMet: boolean, expected: string, got: unknown): void {
+  if (!isMet)
+    throw new TypeError(`Expected \`@${decorator}\` to get ${expected}, got \`${String(got)}\` (${typeof got})`);
+}
+
 function isContext(nameOrContext: unknown): nameOrContext is DecoratorContext {
   return typeof nameOrContext === "object" && nameOrContext !== null && "kind" in nameOrContext;
 }

@@ -3,7 +3,7 @@ import { callHost, type HostFunction, isHostFunction } from "./host-function.js"
 import { installedInterceptor } from "./installed-interceptor.js";
 import { ignoreRejection, ignoringErrors, type Method, type MirrorAdvice, MirrorCall } from "./intercepted-call.js";
 import type { Mutation } from "./join-point.js";
-import { decorateMethod, type MethodDecoratorOfBothDialects } from "./method-decorator.js";
+import { decorateMethod, expectArgument, type MethodDecoratorOfBothDialects } from "./method-decorator.js";
 
 /* The arguments of a host's methods are the host's affair: `any` lets a selector name their types. */
 /* eslint-disable typescript/no-explicit-any */
@@ -77,13 +77,15 @@ function toAdvice(recordOrSelector: unknown, { value, result, userId }: Mirrored
   }
   const records = toArray(recordOrSelector);
   const areNames = records.length > 0 && records.every((record) => typeof record === "string" && record !== "");
-  expectArgument(areNames, "a record's name, an array of them, or a function", recordOrSelector);
+  expectArgument("RedisMirrored", areNames, "a record's name, an array of them, or a function", recordOrSelector);
   expectArgument(
+    "RedisMirrored",
     value === undefined || isHostFunction(value),
     "the option `value`, a function or a method's name",
     value,
   );
   expectArgument(
+    "RedisMirrored",
     result === undefined || isHostFunction(result),
     "the option `result`, a function or a method's name",
     result,
@@ -116,11 +118,6 @@ function toAdvice(recordOrSelector: unknown, { value, result, userId }: Mirrored
 function toArray<T>(oneOrMore: T | readonly T[] | undefined): readonly T[] {
   if (oneOrMore === undefined) return [];
   return Array.isArray(oneOrMore) ? (oneOrMore as readonly T[]) : [oneOrMore as T];
-}
-
-function expectArgument(isMet: boolean, expected: string, got: unknown): void {
-  if (!isMet)
-    throw new TypeError(`Expected \`@RedisMirrored\` to get ${expected}, got \`${String(got)}\` (${typeof got})`);
 }
 
 function callMirrored(

@@ -2,7 +2,7 @@ import { callHost, type HostFunction, isHostFunction } from "./host-function.js"
 import { installedInterceptor } from "./installed-interceptor.js";
 import { type Method, RestoreCall } from "./intercepted-call.js";
 import type { RestoreAdvice } from "./join-point.js";
-import { decorateMethod, type MethodDecoratorOfBothDialects } from "./method-decorator.js";
+import { decorateMethod, expectArgument, type MethodDecoratorOfBothDialects } from "./method-decorator.js";
 
 /* The arguments of a host's methods are the host's affair: `any` lets `read` and `adopt` name their types. */
 /* eslint-disable typescript/no-explicit-any */
@@ -70,10 +70,16 @@ function toAdvice(records: string | readonly string[], options: RestoredOptions 
   const names = typeof records === "string" ? [records] : records;
   const areNames =
     Array.isArray(names) && names.length > 0 && names.every((name) => typeof name === "string" && name !== "");
-  expectOption(areNames, "a record's name, or an array of them", records);
-  expectOption(isHostFunction(options?.adopt), "the option `adopt`, a function or a method's name", options?.adopt);
+  expectArgument("RedisRestored", areNames, "a record's name, or an array of them", records);
+  expectArgument(
+    "RedisRestored",
+    isHostFunction(options?.adopt),
+    "the option `adopt`, a function or a method's name",
+    options?.adopt,
+  );
   const isOne = typeof records === "string";
-  expectOption(
+  expectArgument(
+    "RedisRestored",
     isHostFunction(options.read) || (isOne && options.read === undefined),
     `the option \`read\`, a function or a method's name${isOne ? ", or none" : ", for several records"}`,
     options.read,
@@ -103,11 +109,6 @@ function toAdvice(records: string | readonly string[], options: RestoredOptions 
     },
     adopt: (target, record, value, args) => callHost(adopt, target, [record, value, ...args]),
   };
-}
-
-function expectOption(isMet: boolean, expected: string, got: unknown): void {
-  if (!isMet)
-    throw new TypeError(`Expected \`@RedisRestored\` to get ${expected}, got \`${String(got)}\` (${typeof got})`);
 }
 
 function isEmptyByDefault(value: unknown): boolean {

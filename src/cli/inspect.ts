@@ -7,6 +7,7 @@ import { type ItemAge, type RecordSurvey, surveyRecords } from "../sync/record-s
 import { Catalogue } from "../sync/records.js";
 import { type KeyListing, UserKeys } from "../sync/user-keys.js";
 import { align, displayWidth, GAP, printable, shorten } from "./table.js";
+import { fail, say } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
 
 const HELP = `redis-mirrored inspect [USER] [--items N] [--json]
@@ -178,14 +179,4 @@ function describeSpan(spanMs: number): string {
 
 function describeTime(time: Date): string {
   return time.toISOString().slice(0, 19).replace("T", " ");
-}
-
-function say(text: string): number {
-  console.log(text);
-  return 0;
-}
-
-function fail(reason: string): number {
-  console.error(reason);
-  return 1;
 }

@@ -14,6 +14,7 @@ import { carryOut } from "./migrate/carry-out.js";
 import { findLegacy, type LegacyEntry } from "./migrate/legacy-keys.js";
 import { describePlans, toReport } from "./migrate/migration-report.js";
 import { Migration, type RecordPlan } from "./migrate/migration.js";
+import { fail, say } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
 
 const HELP = `redis-mirrored migrate [USER] [--instance ID] [--delete] [--dry-run] [--yes] [--json]
@@ -153,14 +154,4 @@ async function isAgreed(): Promise<boolean> {
   } finally {
     terminal.close();
   }
-}
-
-function say(text: string): number {
-  console.log(text);
-  return 0;
-}
-
-function fail(reason: string): number {
-  console.error(reason);
-  return 1;
 }

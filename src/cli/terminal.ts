@@ -34,3 +34,15 @@ export async function ask(
   terminal.close();
   return !/^\s*n/i.test(answer);
 }
+
+/** What a command ends with. The answer is its exit status. */
+export function say(text: string): number {
+  console.log(text);
+  return 0;
+}
+
+/** Why a command ends without having done what it was asked for. The answer is its exit status. */
+export function fail(reason: string): number {
+  console.error(reason);
+  return 1;
+}

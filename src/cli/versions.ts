@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { createMirror, type Mirror, MirrorError, type RecordVersion } from "../index.js";
+import { say } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
 
 const SETTINGS = `Which Redis, which user and which key: from the environment, as for the mirror itself (REDIS_URL or REDIS_HOST and
@@ -107,9 +108,4 @@ async function withMirror(userId: string | undefined, work: (mirror: Mirror) => 
 function describe({ version, savedAt, bytes, isCurrent }: RecordVersion): string {
   const saved = savedAt.getTime() === 0 ? "unknown" : savedAt.toISOString().slice(0, 19).replace("T", " ");
   return `${isCurrent ? "* " : "  "}${version.padEnd(40)}${saved.padEnd(22)}${bytes}`;
-}
-
-function say(text: string): number {
-  console.log(text);
-  return 0;
 }

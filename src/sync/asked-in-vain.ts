@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "./clock.js";
+import { setLast } from "./set-last.js";
 
 /** How long somebody whose store is empty each time is answered without asking the mirror again. */
 const NOT_ASKED_AGAIN_MS = 30_000;
@@ -20,9 +21,7 @@ export class AskedInVain {
   }
 
   noteAbsent(redisKey: string): void {
-    this.#absentAt.delete(redisKey);
-    this.#absentAt.set(redisKey, this.#clock.now());
-    if (this.#absentAt.size > MAX_RECORDS) this.#absentAt.delete(this.#absentAt.keys().next().value!);
+    setLast(this.#absentAt, redisKey, this.#clock.now(), MAX_RECORDS);
   }
 
   noteSilent(): void {

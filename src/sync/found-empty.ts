@@ -1,3 +1,5 @@
+import { setLast } from "./set-last.js";
+
 /** How an empty value looks as JSON. `undefined`: the record was deleted. */
 const EMPTY_TEXTS = new Set<string | undefined>([undefined, "null", '""', "[]", "{}"]);
 
@@ -17,25 +19,19 @@ export class FoundEmpty {
 
   /** A loader found nothing. Another one may have, and an empty value is then one that was emptied. */
   note(redisKey: string): void {
-    if (this.#states.get(redisKey) !== "full") this.#set(redisKey, "empty");
+    if (this.#states.get(redisKey) !== "full") setLast(this.#states, redisKey, "empty", MAX_RECORDS);
   }
 
   /** There is something, by a loader, a save, or because it was taken over of the mirror. */
   noteFull(redisKey: string): void {
-    this.#set(redisKey, "full");
+    setLast(this.#states, redisKey, "full", MAX_RECORDS);
   }
 
-  /** Whether a save changes nothing, since it leaves empty what was empty. Deleting is always meant. */
-  isStillEmpty(redisKey: string, text: string | undefined): boolean {
+  /** A save. The answer is whether it changes nothing, since it leaves empty what was empty. Deleting is always meant. */
+  noteSave(redisKey: string, text: string | undefined): boolean {
     if (!isEmptyText(text)) this.noteFull(redisKey);
     else if (this.#states.get(redisKey) === "full") this.#states.delete(redisKey);
     else return text !== undefined && this.#states.has(redisKey);
     return false;
-  }
-
-  #set(redisKey: string, state: "empty" | "full"): void {
-    this.#states.delete(redisKey);
-    this.#states.set(redisKey, state);
-    if (this.#states.size > MAX_RECORDS) this.#states.delete(this.#states.keys().next().value!);
   }
 }

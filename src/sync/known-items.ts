@@ -1,6 +1,7 @@
 import type { ItemSnapshot } from "./collection-snapshot.js";
 import { digestOf } from "./digest.js";
 import { parseVersion, type Version } from "./version.js";
+import { setLast } from "./set-last.js";
 
 /** How many deletions are remembered: should a server come back in an older state, they are made again. */
 const MAX_DELETED = 1_000;
@@ -69,9 +70,7 @@ export class KnownItems {
 
   delete(id: string, version: Version): void {
     this.#items.delete(id);
-    this.#deleted.delete(id);
-    this.#deleted.set(id, version);
-    if (this.#deleted.size > MAX_DELETED) this.#deleted.delete(this.#deleted.keys().next().value!);
+    setLast(this.#deleted, id, version, MAX_DELETED);
   }
 
   /** The local store holds it beyond those that are mirrored: its text is not needed any more. */

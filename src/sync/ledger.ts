@@ -3,6 +3,7 @@ import { digestOf } from "./digest.js";
 import { KnownItems, type KnownItemsPage, isKnownItems } from "./known-items.js";
 import type { Memento } from "./memento.js";
 import { parseVersion, type Version } from "./version.js";
+import { setLast } from "./set-last.js";
 
 /** What this instance knows of one record in the mirror. */
 export interface LedgerEntry {
@@ -207,13 +208,6 @@ export class Ledger {
     setLast(this.#newest, redisKey, entry, MAX_KEPT_ENTRIES);
     this.#isChanged = true;
   }
-}
-
-/** The one that was set longest ago gives way. */
-function setLast<Value>(map: Map<string, Value>, key: string, value: Value, limit: number): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size > limit) map.delete(map.keys().next().value!);
 }
 
 function readPage(memento: Memento): Page | undefined {

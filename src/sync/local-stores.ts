@@ -3,6 +3,7 @@ import { type CollectionSnapshot, type ItemSnapshot, NO_ITEMS } from "./collecti
 import { digestOf } from "./digest.js";
 import { JoinedCollection } from "./joined-collection.js";
 import type { KnownItems } from "./known-items.js";
+import { setLast } from "./set-last.js";
 import type { Source } from "./sources.js";
 
 /** Of so many stores the latest list is remembered, and of as many that were only read. The rest count as new. */
@@ -73,7 +74,7 @@ export class LocalStores {
   }
 
   read(source: Source, list: CollectionSnapshot): void {
-    if (this.isNew(source)) return put(this.#readings, source, list);
+    if (this.isNew(source)) return setLast(this.#readings, source, list, MAX_STORES);
     const saver = this.#saverOf.get(source) ?? source;
     // It may have been lost: what it lacks was not deleted.
     if (list.isEmpty && this.#shown.has(saver)) this.#shown.set(saver, NO_ITEMS);
@@ -97,7 +98,7 @@ export class LocalStores {
     const last = this.#shown.get(source);
     if (last === list) return held!;
     const base = last === undefined ? this.#baseOf(source, list) : { list: last, others: [] };
-    put(this.#shown, source, list);
+    setLast(this.#shown, source, list, MAX_STORES);
     for (const item of list.items.values()) this.#saveItem(source, item, base, together, options);
     const isDeleted = (id: string) => base !== undefined && hasDeleted(id, base, list);
     for (const id of together.keys()) if (isDeleted(id)) this.#supersede(source, together, id);
@@ -113,7 +114,7 @@ export class LocalStores {
     }
     const together = this.#join(held!);
     for (const id of together.keys()) this.#supersede(source, together, id);
-    put(this.#shown, source, NO_ITEMS);
+    setLast(this.#shown, source, NO_ITEMS, MAX_STORES);
   }
 
   /** What it has read is held already, and is what its first list is compared with. */
@@ -211,7 +212,7 @@ export class LocalStores {
     }
     if (closest === undefined) return undefined;
     this.#readings.delete(closest.reader);
-    put(this.#saverOf, closest.reader, source);
+    setLast(this.#saverOf, closest.reader, source, MAX_STORES);
     return closest.reading;
   }
 
@@ -267,11 +268,4 @@ function isSame(one: ItemSnapshot | undefined, other: ItemSnapshot | undefined):
 
 function stateOf({ id, text }: ItemSnapshot): string {
   return `${id} ${digestOf(text)}`;
-}
-
-/** The one that was put in longest ago gives way. */
-function put<Value>(values: Map<Source, Value>, source: Source, value: Value): void {
-  values.delete(source);
-  values.set(source, value);
-  if (values.size > MAX_STORES) values.delete(values.keys().next().value!);
 }

@@ -332,7 +332,8 @@ export class RedisSyncService {
     this.#askedInVain.forget(write.redisKey);
     if (write.kind === "document") {
       if (this.#adoptions.takes(write)) return;
-      if (this.#foundEmpty.isStillEmpty(write.redisKey, write.text)) return this.#intake.noteOwner(write);
+      const changesNothing = this.#foundEmpty.noteSave(write.redisKey, write.text);
+      if (changesNothing) return this.#intake.noteOwner(write);
     }
     const pending = this.#intake.take(write);
     if (pending === undefined) return;

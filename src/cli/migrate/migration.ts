@@ -5,6 +5,7 @@ import { itemIdOf, takeCollection } from "../../sync/collection-snapshot.js";
 import { compareItems } from "../../sync/compare-items.js";
 import type { StoredBody } from "../../sync/compression.js";
 import { MirrorError, UnreadableValueError } from "../../sync/errors.js";
+import { isEmptyText } from "../../sync/found-empty.js";
 import { KnownItems } from "../../sync/known-items.js";
 import type { RecordDefinition } from "../../sync/records.js";
 import type { RedisGateway } from "../../sync/redis-gateway.js";
@@ -16,9 +17,6 @@ const WRITER = "migrated";
 
 /** Older than every save: where the mirror has the record, what comes under this version is kept beside it. */
 const OLDEST_VERSION: Version = `0000000000000-0000-${WRITER}`;
-
-/** How an empty value looks as JSON: there is nothing in it to take over. */
-const EMPTY_TEXTS = new Set(["null", '""', "[]", "{}"]);
 
 /**
  * `merge`: items are added to a collection. `save`: the mirror has no such record. `replace`: where it lies now plain text
@@ -112,7 +110,7 @@ export class Migration {
   async #planDocument(base: Omit<RecordPlan, "kind">, source: LegacyEntry): Promise<RecordPlan> {
     const { record, redisKey } = base;
     const text = JSON.stringify(withoutBuiltIns(record, source.value));
-    if (EMPTY_TEXTS.has(text)) return { ...base, kind: "nothing" };
+    if (isEmptyText(text)) return { ...base, kind: "nothing" };
     if (record.encrypted && !this.#hasKey)
       return { ...base, kind: "refuse", reason: "ROO_MIRROR_KEY does not say with which key to encrypt it" };
     const stored = await this.#gateway.read(redisKey);
