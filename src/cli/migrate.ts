@@ -12,7 +12,7 @@ import type { RedisGateway } from "../sync/redis-gateway.js";
 import { UserKeys } from "../sync/user-keys.js";
 import { carryOut } from "./migrate/carry-out.js";
 import { findLegacy, type LegacyEntry } from "./migrate/legacy-keys.js";
-import { describePlans, toReport } from "./migrate/migration-report.js";
+import { describeKept, describePlans, toReport } from "./migrate/migration-report.js";
 import { Migration, type RecordPlan } from "./migrate/migration.js";
 import { fail, say } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
@@ -26,7 +26,7 @@ Nothing that the mirror has already is overwritten. No value is ever shown. Call
 
   USER           whose, as the fork wrote it in its keys. Default: ROO_USER_ID, else the id of this machine and user
   --instance ID  under which instance it is to lie. Default: ROO_INSTANCE_ID, else the one that the user's instances share
-  --delete       deletes the old keys, each once its record is known to be there. What has been written since stays
+  --delete       deletes the old keys, each once all of it is known to be there. What has been written since stays
   --dry-run      shows what would be done, and changes nothing
   --yes          does not ask
   --json         the same as JSON
@@ -116,11 +116,12 @@ async function run({ keys, mirror, settings, isSameServer }: Places, userId: str
   const isAsked = shown.length > 0 && !flags["dry-run"];
   if (!flags.json) say(describePlans(found).join("\n"));
   if (isAsked && !(flags.yes || (await isAgreed()))) return say("Nothing was changed.");
-  const done = isAsked ? await carryOut(shown, migration, keys, flags.delete) : { plans: shown, deleted: [] };
+  const done = isAsked ? await carryOut(shown, migration, keys, flags.delete) : { plans: shown, deleted: [], kept: [] };
   if (flags.json) say(toReport({ ...found, ...done, isDone: isAsked }));
   else if (isAsked) {
     const changed = done.plans.filter((plan) => !shown.includes(plan));
     for (const { record, reason } of changed) say(`${record.name}: not taken over: ${reason}.`);
+    for (const each of done.kept) say(describeKept(each));
     say(describeEnd(done.plans, done.deleted, flags.delete));
   }
   return done.plans.some(({ kind }) => kind === "refuse") ? 1 : 0;

@@ -26,6 +26,7 @@ interface Report {
   isDone: boolean;
   agentKeys: string[];
   deleted: string[];
+  kept: { redisKey: string; itemsLeft: number }[];
   records: { record: string; redisKey: string; kind: string; reason: string | null; added: number }[];
 }
 
@@ -240,6 +241,28 @@ describe("migrate", function () {
       "roo:7:~version:provider",
     ]);
     expect((await migrate("--delete")).records).to.deep.equal([]);
+  });
+
+  it("keeps a key whose history is longer than what the mirror takes, and says how many tasks only it has", async () => {
+    const all = Array.from({ length: 110 }, (_none, index) => task(`t${index}`, index));
+    await left("roo:7:2:tasks", [...all, "no task"]);
+    await left("roo:7:3:tasks", all.slice(0, 90));
+    const { deleted, kept } = await migrate("--delete");
+    expect(deleted).to.deep.equal(["roo:7:3:tasks"]);
+    expect(kept).to.deep.equal([{ redisKey: "roo:7:2:tasks", itemsLeft: 11 }]);
+    const again = await run("--yes", "--delete");
+    expect(again.stdout).to.contain("11 tasks of roo:7:2:tasks stay behind, so the key was kept.");
+    expect(again.stdout).to.contain("1 of the old keys stay");
+  });
+
+  it("deletes a key whose tasks the mirror knows to be deleted", async () => {
+    const { mirror, service } = hurriedMirror(server.port, { userId: "7" });
+    const id = { userId: "7", record: "taskHistory" };
+    service.set(id, [task("a", 1), task("b", 2)]);
+    service.set(id, [task("a", 1)]);
+    await mirror.close({ timeoutMs: 5_000 });
+    await left("roo:7:2:tasks", [task("b", 2)]);
+    expect((await migrate("--delete")).deleted).to.deep.equal(["roo:7:2:tasks"]);
   });
 
   it("does not delete what was written after it was read", async () => {

@@ -142,7 +142,7 @@ export class Changes {
 
 /**
  * What is wrong with the mirror's array, where everything has arrived; `undefined`: nothing.
- * @param lists What the windows' own stores hold.
+ * @param lists What the windows' own stores hold and have shown.
  */
 export function problemOf(
   array: string | null | undefined,
@@ -158,7 +158,7 @@ export function problemOf(
   // What at least one store holds among its newest, and nobody has deleted since.
   const held = new Map<string, Item>();
   for (const list of lists) {
-    for (const { id } of newestOf(list)) {
+    for (const { id } of list) {
       const possible = changes.possible(id);
       const item = byId.get(id) ?? (possible.includes(undefined) ? undefined : possible[0]);
       if (item !== undefined) held.set(id, item);
@@ -173,7 +173,7 @@ function byIdOf(items: readonly Item[]): Map<string, Item> {
   return new Map(items.map((item) => [item.id, item]));
 }
 
-function newestOf(list: readonly Item[]): readonly Item[] {
+export function newestOf(list: readonly Item[]): readonly Item[] {
   return [...list].sort(inOrder).slice(0, LIMIT);
 }
 

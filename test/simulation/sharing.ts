@@ -9,6 +9,7 @@ import {
   Disk,
   installSharedStores,
   type Item,
+  newestOf,
   problemOf,
   SHARED_RECORD,
   SharedStore,
@@ -113,6 +114,15 @@ class Machine {
 
   get pending(): number {
     return this.#service.status.pending;
+  }
+
+  /**
+   * What it holds and has shown among the newest of a list. What only moves up among them because one store has deleted
+   * one task and the other another, none has shown: it is in the mirror once one of them saves again.
+   */
+  get shown(): readonly Item[] {
+    const shown = new Set([this.store, this.tab].flatMap((store) => newestOf(store.shown)).map(({ id }) => id));
+    return newestOf(this.disk.list).filter(({ id }) => shown.has(id));
   }
 
   dispose(): void {
@@ -240,7 +250,7 @@ export async function playSharing({
     const { value } = redis.model.readCollection(REDIS_KEY);
     return problemOf(
       value,
-      machines.map(({ disk }) => disk.list),
+      machines.map(({ shown }) => shown),
       changes,
     );
   } finally {

@@ -6,6 +6,14 @@ export interface CarriedOut {
   /** What became of each plan: one whose sources have changed meanwhile is refused. */
   readonly plans: readonly RecordPlan[];
   readonly deleted: readonly LegacyEntry[];
+  /** What was to be deleted and holds items that the mirror has no room for, or that are none. */
+  readonly kept: readonly KeptEntry[];
+}
+
+export interface KeptEntry {
+  readonly source: LegacyEntry;
+  /** How many items only it holds. */
+  readonly items: number;
 }
 
 /** Does what was planned. @throws MirrorError where Redis, or the key, does not allow it. */
@@ -17,6 +25,7 @@ export async function carryOut(
 ): Promise<CarriedOut> {
   const plans: RecordPlan[] = [];
   const deleted: LegacyEntry[] = [];
+  const kept: KeptEntry[] = [];
   for (const each of planned) {
     // The question may have stood for minutes, in which the old code saved something newer.
     const plan = (await isStillSo(keys, each)) ? each : refused(each);
@@ -24,10 +33,13 @@ export async function carryOut(
     if (plan.kind === "refuse") continue;
     await migration.apply(plan);
     if (!isDeleting) continue;
-    for (const source of plan.sources)
-      if (!source.isInPlace && (await deleteLegacy(keys, source))) deleted.push(source);
+    for (const source of plan.sources.filter(({ isInPlace }) => !isInPlace)) {
+      const items = await migration.countLeft(plan, source);
+      if (items > 0) kept.push({ source, items });
+      else if (await deleteLegacy(keys, source)) deleted.push(source);
+    }
   }
-  return { plans, deleted };
+  return { plans, deleted, kept };
 }
 
 async function isStillSo(keys: UserKeys, { kind, sources }: RecordPlan): Promise<boolean> {

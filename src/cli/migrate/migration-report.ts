@@ -1,4 +1,5 @@
 import { align, printable } from "../table.js";
+import type { CarriedOut, KeptEntry } from "./carry-out.js";
 import type { LegacyEntry } from "./legacy-keys.js";
 import type { RecordPlan } from "./migration.js";
 
@@ -58,6 +59,13 @@ function describeOutcome({ kind, redisKey, reason, record, change }: RecordPlan)
   }
 }
 
+/** What was to be deleted and was not. */
+export function describeKept({ source, items }: KeptEntry): string {
+  const tasks = items === 1 ? "1 task" : `${items} tasks`;
+  const key = printable(source.redisKey);
+  return `${tasks} of ${key} stay behind, so the key was kept. To delete it: redis-cli DEL '${key}'`;
+}
+
 /** The same as JSON. */
 export function toReport({
   userId,
@@ -65,7 +73,8 @@ export function toReport({
   agentKeys,
   isDone,
   deleted,
-}: FoundReport & { isDone: boolean; deleted: readonly LegacyEntry[] }): string {
+  kept,
+}: FoundReport & Omit<CarriedOut, "plans"> & { isDone: boolean }): string {
   const records = plans.map(({ record, redisKey, kind, reason, change, sources }) => ({
     record: record.name,
     redisKey,
@@ -79,9 +88,13 @@ export function toReport({
       savedAt: source.savedAtMs === 0 ? null : new Date(source.savedAtMs).toISOString(),
     })),
   }));
-  return JSON.stringify(
-    { userId, isDone, records, agentKeys, deleted: deleted.map(({ redisKey }) => redisKey) },
-    undefined,
-    2,
-  );
+  const report = {
+    userId,
+    isDone,
+    records,
+    agentKeys,
+    deleted: deleted.map(({ redisKey }) => redisKey),
+    kept: kept.map(({ source, items }) => ({ redisKey: source.redisKey, itemsLeft: items })),
+  };
+  return JSON.stringify(report, undefined, 2);
 }

@@ -84,6 +84,18 @@ export class Migration {
     if (plan.write !== undefined) await this.#save(plan, plan.write);
   }
 
+  /** How many items of an old history the mirror neither has nor knows to be deleted. @throws what the gateway's reading does. */
+  async countLeft({ record, redisKey }: RecordPlan, { value }: LegacyEntry): Promise<number> {
+    if (record.kind !== "collection" || !Array.isArray(value)) return 0;
+    const { items, cleared = "" } = await this.#gateway.readIndex(redisKey);
+    const missing = value
+      .map((item: unknown) => ({ id: idOf(record, item), version: this.#author.signAt(recencyOf(record, item)) }))
+      .filter(({ id, version }) => id === undefined || !(items.has(id) || version <= cleared));
+    const ids = missing.flatMap(({ id }) => id ?? []);
+    const deleted = (await this.#gateway.readTombstones(redisKey, ids)).filter((version) => version !== undefined);
+    return missing.length - deleted.length;
+  }
+
   /** By the rules by which windows are merged: of each task the newest, and what was deleted since stays deleted. */
   async #planCollection(base: Omit<RecordPlan, "kind">): Promise<RecordPlan> {
     const { redisKey, sources } = base;
@@ -199,13 +211,18 @@ function newestOf(record: RecordDefinition, sources: readonly LegacyEntry[]): [i
   const newest = new Map<string, unknown>();
   for (const { value } of sources.toSorted((a, b) => a.savedAtMs - b.savedAtMs)) {
     for (const item of (value as unknown[] | null) ?? []) {
-      const id = typeof item === "object" && item !== null ? itemIdOf(item, record) : undefined;
+      const id = idOf(record, item);
       if (id === undefined) continue;
       const rival = newest.get(id);
       if (rival === undefined || recencyOf(record, item) >= recencyOf(record, rival)) newest.set(id, item);
     }
   }
   return [...newest];
+}
+
+/** `undefined`: it is no task. */
+function idOf(record: RecordDefinition, item: unknown): string | undefined {
+  return typeof item === "object" && item !== null ? itemIdOf(item, record) : undefined;
 }
 
 function recencyOf(record: RecordDefinition, item: unknown): number {
