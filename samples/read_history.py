@@ -58,6 +58,11 @@ def key_of(user, instance, record):
     return ":".join(parts)
 
 
+def version_key_of(redis_key):
+    folder, record = redis_key.rsplit(":", 1)
+    return f"{folder}:~version:{record}"
+
+
 def text_of(stored):
     """A plain value: JSON, or gzip of it, perhaps of several members."""
     return (gzip.decompress(stored) if stored[:2] == b"\x1f\x8b" else stored).decode()
@@ -74,14 +79,14 @@ def keys_by_id(text):
     return {base64.urlsafe_b64encode(digest).decode()[:11]: key for digest, key in zip(digests, keys)}
 
 
-def decrypt(stored, redis_key, keys):
+def decrypt(stored, redis_key, version, keys):
     """An encrypted value: a JWE (RFC 7516, flattened JSON), the key's own name its additional authenticated data."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     jwe = json.loads(stored)
     header = json.loads(from_base64url(jwe["protected"]))
-    kid = header.pop("kid")
+    kid, saved_as = header.pop("kid"), header.pop("ver", None)
     if header != {"alg": "dir", "enc": "A256GCM"}:
         raise ValueError("It is encrypted in another way.")
     if kid not in keys:
@@ -94,6 +99,8 @@ def decrypt(stored, redis_key, keys):
         raise ValueError("It was changed, or the key is another one.") from None
     if from_base64url(jwe["aad"]).decode() != redis_key:
         raise ValueError("It was encrypted for another key of Redis.")
+    if saved_as and version and saved_as != version:
+        raise ValueError("It was encrypted for another version.")
     return plaintext.decode()
 
 
@@ -129,11 +136,11 @@ def main():
     history = [] if stored is None else json.loads(text_of(stored))
 
     provider_key = key_of(options.user, options.instance, "provider")
-    stored = redis.command("GET", provider_key)
+    stored, version = redis.command("MGET", provider_key, version_key_of(provider_key))
     provider, problem = None, None
     if stored is not None:
         try:
-            provider = json.loads(decrypt(stored, provider_key, keys_by_id(options.key or "")))
+            provider = json.loads(decrypt(stored, provider_key, (version or b"").decode(), keys_by_id(options.key or "")))
         except (ValueError, ImportError) as error:
             problem = str(error)
 

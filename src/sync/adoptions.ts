@@ -9,6 +9,7 @@ import { type Catalogue, isMerged, type RecordDefinition } from "./records.js";
 import type { RedisGateway } from "./redis-gateway.js";
 import { isRemote, type RemoteChanges } from "./remote-changes.js";
 import { takeSnapshot } from "./snapshot.js";
+import type { ReplayGuard } from "./replay-guard.js";
 import type { UnsentWrites } from "./unsent-writes.js";
 import type { PreparedDocument } from "./writes.js";
 
@@ -23,6 +24,7 @@ export interface AdoptionsOptions {
   catalogue: Catalogue;
   keySpace: KeySpace;
   codec: Codec;
+  replayGuard: ReplayGuard;
   ledger: Ledger;
   author: Author;
   collections: Collections;
@@ -223,7 +225,7 @@ export class Adoptions {
     const { codec, collections, reader } = this.#options;
     if (!(await reader.connect())) return undefined;
     const remote = await collections.readRemote(id);
-    const value = await codec.decode(id.record, id.redisKey, remote.stored.value ?? "[]");
+    const value = await codec.decode(id.record, id.redisKey, remote.stored.value ?? "[]", remote.stored.version);
     return (local) => {
       if (local !== undefined && !Array.isArray(local)) return undefined;
       const list = collections.take(id, remote, value, (local as unknown[] | undefined) ?? []);
@@ -232,12 +234,14 @@ export class Adoptions {
   }
 
   async #readRemoteDocument(id: RecordId, record: RecordDefinition, redisKey: string): Promise<TakeRemote | undefined> {
-    const { gateway, codec, author, ledger, reader } = this.#options;
+    const { gateway, codec, replayGuard, author, ledger, reader } = this.#options;
     if (!(await reader.connect())) return undefined;
-    const { value: stored, version, isDeleted } = await gateway.read(redisKey);
-    author.observe(version);
-    if (stored === undefined && !isDeleted) return undefined;
-    const value = stored === undefined ? undefined : await codec.decode(record, redisKey, stored);
+    const there = await gateway.read(redisKey);
+    author.observe(there.version);
+    const stored = there.value;
+    if (stored === undefined && !there.isDeleted) return undefined;
+    const version = replayGuard.expectFresh(record, redisKey, there);
+    const value = stored === undefined ? undefined : await codec.decode(record, redisKey, stored, version);
     return (local) => {
       const found = { value, version, stored };
       if (!isRemote(author, version, ledger.get(redisKey)?.version)) return undefined;

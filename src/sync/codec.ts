@@ -3,6 +3,7 @@ import { decrypt, encrypt } from "./encryption.js";
 import { UnreadableValueError } from "./errors.js";
 import type { KeyRing } from "./key-ring.js";
 import type { RecordDefinition } from "./records.js";
+import type { Version } from "./version.js";
 
 /** As much as the mirror reads of one value: what is larger it has not written. */
 export const MAX_VALUE_BYTES = 32 * 2 ** 20;
@@ -22,19 +23,28 @@ export class Codec {
     this.isCompressing = isCompressing;
   }
 
-  /** @throws KeyRingError */
-  async encode(record: RecordDefinition, redisKey: string, text: string): Promise<StoredBody> {
-    if (record.encrypted) return encrypt(text, redisKey, this.#keyRing);
+  /** @param version Of the save, to which a secret is bound. @throws KeyRingError */
+  async encode(record: RecordDefinition, redisKey: string, text: string, version: Version): Promise<StoredBody> {
+    if (record.encrypted) return encrypt(text, redisKey, this.#keyRing, version);
     return this.isCompressing ? compress(text) : text;
   }
 
-  /** @throws UnreadableValueError whose message holds nothing of the value. @throws KeyRingError */
-  async decode(record: RecordDefinition, redisKey: string, stored: StoredBody): Promise<unknown> {
-    return parse(record, await this.decrypt(record, redisKey, stored));
+  /**
+   * @param version Under which it lies there; `undefined`: nobody knows.
+   * @throws UnreadableValueError whose message holds nothing of the value. @throws KeyRingError
+   */
+  async decode(
+    record: RecordDefinition,
+    redisKey: string,
+    stored: StoredBody,
+    version: Version | undefined,
+  ): Promise<unknown> {
+    return parse(record, await this.decrypt(record, redisKey, stored, version));
   }
 
   /**
    * The JSON, as it was taken down.
+   * @param version Under which it lies there; `undefined`: nobody knows.
    * @param maxBytes More than that is not unpacked.
    * @throws UnreadableValueError @throws KeyRingError
    */
@@ -42,11 +52,12 @@ export class Codec {
     record: RecordDefinition,
     redisKey: string,
     stored: StoredBody,
+    version: Version | undefined,
     maxBytes = MAX_VALUE_BYTES,
   ): Promise<string> {
     if (!record.encrypted) return inflate(stored, maxBytes);
     if (typeof stored !== "string") throw new UnreadableValueError("It is gzip, and no JWE.");
-    return decrypt(stored, redisKey, this.#keyRing);
+    return decrypt(stored, redisKey, this.#keyRing, version);
   }
 }
 

@@ -4,6 +4,7 @@ import type { StoredBody } from "./compression.js";
 import { KeyRingError, MirrorError } from "./errors.js";
 import type { RecordDefinition } from "./records.js";
 import type { CollectionWrite } from "./redis-gateway.js";
+import type { Version } from "./version.js";
 import type { PreparedDocument } from "./writes.js";
 
 /** How long the key of a secret may take, from a keychain that may have to be unlocked; and compressing as long. */
@@ -15,7 +16,8 @@ const COMPRESSED_AT_ONCE = 4;
 /** A value as it goes over the wire, `undefined` for a deletion; or why there is none. */
 export type Encoded = StoredBody | undefined | MirrorError;
 
-type Plain = Pick<PreparedDocument, "record" | "redisKey" | "text">;
+/** A value, and the version under which it goes there. */
+export type Plain = Pick<PreparedDocument, "record" | "redisKey" | "text"> & { readonly version: Version };
 
 /** The codec for those who cannot wait: a keychain that asks a person who is not there must not hold up everything. */
 export class Encoder {
@@ -43,7 +45,12 @@ export class Encoder {
   ): Promise<CollectionWrite[]> {
     if (!this.#codec.isCompressing) return writes.map(({ wire }) => wire);
     const texts = writes.flatMap(({ record, wire: { redisKey, items } }) =>
-      items.map(({ body }) => ({ record, redisKey, text: typeof body === "string" ? body : undefined })),
+      items.map(({ body, version }) => ({
+        record,
+        redisKey,
+        version,
+        text: typeof body === "string" ? body : undefined,
+      })),
     );
     const bodies = (await this.#compressAll(texts)).values();
     return writes.map(({ wire }) => ({
@@ -52,10 +59,10 @@ export class Encoder {
     }));
   }
 
-  async #encrypt({ record, redisKey, text }: Plain): Promise<Encoded> {
+  async #encrypt({ record, redisKey, text, version }: Plain): Promise<Encoded> {
     if (text === undefined || !record.encrypted) return undefined;
     try {
-      return await this.#bounded(this.#codec.encode(record, redisKey, text));
+      return await this.#bounded(this.#codec.encode(record, redisKey, text, version));
     } catch (error) {
       return error instanceof MirrorError ? error : new KeyRingError("It could not be encrypted", { cause: error });
     }
@@ -68,9 +75,9 @@ export class Encoder {
     const rest = plains.entries();
     let isOver = false;
     const compressSome = async () => {
-      for (const [index, { record, redisKey, text }] of rest) {
+      for (const [index, { record, redisKey, text, version }] of rest) {
         if (isOver) return;
-        if (text !== undefined) bodies[index] = await this.#codec.encode(record, redisKey, text);
+        if (text !== undefined) bodies[index] = await this.#codec.encode(record, redisKey, text, version);
       }
     };
     await this.#bounded(Promise.all(Array.from({ length: COMPRESSED_AT_ONCE }, compressSome))).catch(() => {});
@@ -80,11 +87,18 @@ export class Encoder {
 
   /**
    * The stored value as JSON.
+   * @param version Under which it lies there; `undefined`: nobody knows.
    * @param maxBytes More than that is not unpacked.
    * @throws UnreadableValueError @throws KeyRingError
    */
-  decrypt(record: RecordDefinition, redisKey: string, stored: StoredBody, maxBytes: number): Promise<string> {
-    return this.#bounded(this.#codec.decrypt(record, redisKey, stored, maxBytes));
+  decrypt(
+    record: RecordDefinition,
+    redisKey: string,
+    stored: StoredBody,
+    version: Version | undefined,
+    maxBytes: number,
+  ): Promise<string> {
+    return this.#bounded(this.#codec.decrypt(record, redisKey, stored, version, maxBytes));
   }
 
   /** Lets go of a keychain that is being asked. */

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { UnreadableValueError } from "./errors.js";
 import type { KeyRing } from "./key-ring.js";
+import { parseVersion, type Version } from "./version.js";
 
 // RFC 7518 §4.5 and §5.3: the key itself encrypts, by AES-256-GCM with an initialisation vector of 96 bits.
 const KEY_MANAGEMENT = "dir";
@@ -21,15 +22,31 @@ interface FlattenedJwe {
   readonly aad: string;
 }
 
+/** What a JWE's protected header says: exactly these members, in this order where the mirror has written it. */
+interface JweHeader {
+  readonly alg: typeof KEY_MANAGEMENT;
+  readonly enc: typeof CONTENT_ENCRYPTION;
+  readonly kid: string;
+  /** The version of the save. Another program, and an earlier release of this one, does not say it. */
+  readonly ver?: Version;
+}
+
 /**
- * Encrypts to a JWE. The Redis key's own name is the additional authenticated data, so a ciphertext that is moved to
- * another user or record does not open there.
+ * Encrypts to a JWE. The Redis key's own name is the additional authenticated data, and the version stands in the header,
+ * so a ciphertext opens neither under another user or record, nor as another save of the same record.
  *
+ * @param version `undefined`: that of the save is not known, and the JWE says none.
  * @throws KeyRingError
  */
-export async function encrypt(plaintext: string, redisKey: string, keyRing: KeyRing): Promise<string> {
+export async function encrypt(
+  plaintext: string,
+  redisKey: string,
+  keyRing: KeyRing,
+  version: Version | undefined,
+): Promise<string> {
   const key = await keyRing.encryptionKey();
-  const header = toBase64url(JSON.stringify({ alg: KEY_MANAGEMENT, enc: CONTENT_ENCRYPTION, kid: key.id }));
+  const says: JweHeader = { alg: KEY_MANAGEMENT, enc: CONTENT_ENCRYPTION, kid: key.id };
+  const header = toBase64url(JSON.stringify(version === undefined ? says : { ...says, ver: version }));
   const aad = toBase64url(redisKey);
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv(CIPHER, key.bytes, iv);
@@ -46,13 +63,19 @@ export async function encrypt(plaintext: string, redisKey: string, keyRing: KeyR
 }
 
 /**
+ * @param version Under which it lies there; `undefined`: nobody knows.
  * @throws UnreadableValueError where it is no JWE, was made with a key that is not on the ring or in a way that is not
- * ours, was moved here from another Redis key, or was changed.
+ * ours, was moved here from another Redis key or from another version, or was changed.
  * @throws KeyRingError
  */
-export async function decrypt(stored: string, redisKey: string, keyRing: KeyRing): Promise<string> {
+export async function decrypt(
+  stored: string,
+  redisKey: string,
+  keyRing: KeyRing,
+  version: Version | undefined,
+): Promise<string> {
   const jwe = parseJwe(stored);
-  const kid = keyIdOf(jwe.protected);
+  const { kid, ver } = parseHeader(jwe.protected);
   const key = await keyRing.decryptionKey(kid);
   if (key === undefined) throw new UnreadableValueError("It was encrypted with a key that this machine does not have.");
   const [iv, tag] = [fromBase64url(jwe.iv), fromBase64url(jwe.tag)];
@@ -69,7 +92,18 @@ export async function decrypt(stored: string, redisKey: string, keyRing: KeyRing
   // Only now, when it is known to be as it was written.
   if (fromBase64url(jwe.aad).toString() !== redisKey)
     throw new UnreadableValueError("It was encrypted for another key.");
+  if (ver !== undefined && version !== undefined && ver !== version)
+    throw new UnreadableValueError("It was encrypted for another version.");
   return plaintext.toString();
+}
+
+/** The version that a JWE says it was saved in, to be believed once it has been decrypted; `undefined`: it says none. */
+export function sealedVersionOf(stored: string): Version | undefined {
+  try {
+    return parseHeader(parseJwe(stored).protected).ver;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the tag vouches for beside the text (RFC 7516 §5.1, step 14). */
@@ -81,17 +115,23 @@ function parseJwe(stored: string): FlattenedJwe {
   const jwe = parseObject(stored);
   const members = ["protected", "iv", "ciphertext", "tag", "aad"] as const;
   // Another member (an unprotected header, an encrypted key) would be a JWE of another kind.
-  const isFlattened = Object.keys(jwe).length === members.length && members.every((name) => isBase64url(jwe[name]));
+  const isFlattened =
+    Object.keys(jwe).length === members.length && members.every((name) => isCanonicalBase64url(jwe[name]));
   if (!isFlattened) throw new UnreadableValueError("It is not a JWE.");
   return jwe as unknown as FlattenedJwe;
 }
 
 /** What the header does not say, or says beside, is not ours to guess: `zip`, `crit`, another algorithm. */
-function keyIdOf(encodedHeader: string): string {
-  const { alg, enc, kid, ...others } = parseObject(fromBase64url(encodedHeader).toString());
+function parseHeader(encodedHeader: string): JweHeader {
+  const { alg, enc, kid, ver, ...others } = parseObject(fromBase64url(encodedHeader).toString());
   const isOurs = alg === KEY_MANAGEMENT && enc === CONTENT_ENCRYPTION && Object.keys(others).length === 0;
-  if (!isOurs || typeof kid !== "string") throw new UnreadableValueError("It is encrypted in another way.");
-  return kid;
+  if (!isOurs || typeof kid !== "string" || !isVersion(ver))
+    throw new UnreadableValueError("It is encrypted in another way.");
+  return ver === undefined ? { alg, enc, kid } : { alg, enc, kid, ver };
+}
+
+function isVersion(ver: unknown): ver is Version | undefined {
+  return ver === undefined || (typeof ver === "string" && parseVersion(ver) !== undefined);
 }
 
 function parseObject(text: string): Record<string, unknown> {
@@ -106,8 +146,11 @@ function parseObject(text: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-function isBase64url(value: unknown): value is string {
-  return typeof value === "string" && /^[A-Za-z0-9_-]*$/.test(value);
+/** Whether nothing but its bytes can be written so: what a decoder would pass over may not be changed either. */
+function isCanonicalBase64url(value: unknown): value is string {
+  if (typeof value !== "string" || !/^[A-Za-z0-9_-]*$/.test(value)) return false;
+  const left = value.slice(value.length - (value.length % 4));
+  return fromBase64url(left).toString("base64url") === left;
 }
 
 function toBase64url(text: string): string {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { KEEP_PART } from "./script-parts.js";
+import { KEEP_PART, UNKNOWN_VERSION } from "./script-parts.js";
 
 /** The fields beside the items in a collection's hash. No item's id begins with `~`. */
 export const STATE_FIELD = "~state";
@@ -300,7 +300,7 @@ if hasChanged then
   local previous = (isToBeKept or not state) and hasArray and length > 2 and redis.call('GET', KEYS[1])
   if previous and previous ~= array then
     local known = state and string.match(state, form) and state
-    local failure = keep(known or '0000000000000-0000-unknown', previous)
+    local failure = keep(known or '${UNKNOWN_VERSION}', previous)
     if failure then return failure end
   end
   local lines = {}

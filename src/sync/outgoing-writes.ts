@@ -37,10 +37,13 @@ export class OutgoingWrites {
 
   /** Encrypting can fail one record without the others having to suffer for it. Does not reject. */
   encode(writes: readonly PendingDocument[]): Promise<Encoded[]> {
-    return this.#options.encoder.encodeAll(writes);
+    const { encoder, author } = this.#options;
+    return encoder.encodeAll(
+      writes.map(({ record, redisKey, text, stamp }) => ({ record, redisKey, text, version: author.sign(stamp) })),
+    );
   }
 
-  /** The versions are those of the moment when they are sent: what was seen while a keychain was asked counts. */
+  /** What was seen while a keychain was asked counts. */
   ofDocuments(writes: readonly PendingDocument[], encoded: readonly Encoded[]) {
     const documents: OutgoingDocument[] = [];
     const failed: Refusal[] = [];

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { JWE_BEGINNING } from "./encryption.js";
-import { KEEP_PART } from "./script-parts.js";
+import { KEEP_PART, UNKNOWN_VERSION } from "./script-parts.js";
 
 /**
  * Applies one write, atomically and idempotently, in whatever order writes arrive. Values are opaque to it.
@@ -42,7 +42,7 @@ if current ~= ARGV[1] then
     local previous = stored(KEYS[1])
     local isWorthIt = previous and previous ~= value and #previous > 2 and previous ~= 'null'
     if isWorthIt and (not isSecret or string.sub(previous, 1, ${JWE_BEGINNING.length}) == '${JWE_BEGINNING}') then
-      local failure = keep(current or '0000000000000-0000-unknown', previous)
+      local failure = keep(current or '${UNKNOWN_VERSION}', previous)
       if failure then return failure end
     end
   end

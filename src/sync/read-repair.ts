@@ -9,6 +9,9 @@ import type { PreparedDocument } from "./writes.js";
 /** No JSON, so never the text of a value. */
 export const UNREADABLE = "unreadable";
 
+/** The same of a secret that is older than what was seen here of its record: whatever the local store holds is newer. */
+export const OUTDATED = "outdated";
+
 export interface ReadRepairOptions {
   ledger: Ledger;
   author: Author;
@@ -28,7 +31,7 @@ export class ReadRepair {
     this.#options = options;
   }
 
-  /** @param text What is stored, as JSON; `undefined`: nothing; or `UNREADABLE`, which is left alone. */
+  /** @param text What is stored, as JSON; `undefined`: nothing; or `UNREADABLE`, which is left alone, or `OUTDATED`. */
   repair(local: PreparedDocument, stored: StoredValue, text: string | undefined): void {
     const { ledger, author, remember, ttlSecondsOf } = this.#options;
     const { redisKey, record } = local;

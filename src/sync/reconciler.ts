@@ -7,10 +7,11 @@ import { describeError, type MirrorError, RefusedError, UnreadableValueError } f
 import type { Ledger } from "./ledger.js";
 import { folderOf } from "./keys.js";
 import { EMPTY_FINGERPRINT } from "./merge-script.js";
-import { ReadRepair, UNREADABLE } from "./read-repair.js";
+import { OUTDATED, ReadRepair, UNREADABLE } from "./read-repair.js";
 import { ReconcileSchedule } from "./reconcile-schedule.js";
 import { isMerged, type RecordDefinition } from "./records.js";
 import type { CollectionState, RedisGateway, StoredState, StoredValue, WireWrite } from "./redis-gateway.js";
+import { OLDER_THAN_SEEN, type ReplayGuard, versionOf } from "./replay-guard.js";
 import { batchesOf, partsOf } from "./round-trips.js";
 import type { SyncTimings } from "./timings.js";
 import type { Stamp, Version } from "./version.js";
@@ -60,6 +61,7 @@ export interface ReconcilerOptions {
   gateway: RedisGateway;
   collections: Collections;
   encoder: Encoder;
+  replayGuard: ReplayGuard;
   ledger: Ledger;
   author: Author;
   clock: Clock;
@@ -87,6 +89,7 @@ export class Reconciler {
   readonly #gateway: RedisGateway;
   readonly #collections: Collections;
   readonly #encoder: Encoder;
+  readonly #replayGuard: ReplayGuard;
   readonly #ledger: Ledger;
   readonly #author: Author;
   readonly #clock: Clock;
@@ -105,10 +108,12 @@ export class Reconciler {
   /** While it runs nothing local is compared: its part of the cluster cannot be asked. */
   #postponedTimer: Timer | undefined;
 
-  constructor({ gateway, collections, encoder, ledger, author, clock, limits, timings, repairs }: ReconcilerOptions) {
+  constructor(options: ReconcilerOptions) {
+    const { gateway, collections, encoder, replayGuard, ledger, author, clock, limits, timings, repairs } = options;
     this.#gateway = gateway;
     this.#collections = collections;
     this.#encoder = encoder;
+    this.#replayGuard = replayGuard;
     this.#ledger = ledger;
     this.#author = author;
     this.#clock = clock;
@@ -336,7 +341,8 @@ export class Reconciler {
     let stored: StoredValue;
     let text: string | undefined;
     try {
-      stored = await this.#gateway.read(redisKey, COMPARED_BYTES);
+      const there = await this.#gateway.read(redisKey, COMPARED_BYTES);
+      stored = { ...there, version: versionOf(local.record, there) };
       text = await this.#readText(local, stored);
     } catch (error) {
       return this.#failedToCompare(local, error, isOver);
@@ -396,10 +402,15 @@ export class Reconciler {
   }
 
   /** The stored value as JSON; `undefined` where there is none. What cannot be read is told, and left alone. */
-  async #readText(local: PreparedDocument, { value }: StoredValue): Promise<string | undefined> {
+  async #readText(local: PreparedDocument, stored: StoredValue): Promise<string | undefined> {
+    const { value, version } = stored;
     if (value === undefined) return undefined;
+    const { record, redisKey } = local;
     try {
-      return await this.#encoder.decrypt(local.record, local.redisKey, value, COMPARED_BYTES);
+      const text = await this.#encoder.decrypt(record, redisKey, value, version, COMPARED_BYTES);
+      if (!this.#replayGuard.isReplayed(record, redisKey, stored)) return text;
+      this.#repairs.unreadable(local, OLDER_THAN_SEEN);
+      return OUTDATED;
     } catch (error) {
       this.#repairs.unreadable(local, describeError(error));
       return UNREADABLE;

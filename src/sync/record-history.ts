@@ -3,6 +3,8 @@ import type { Codec } from "./codec.js";
 import { ConnectionLostError, VersionNotFoundError } from "./errors.js";
 import { isMerged, type RecordDefinition } from "./records.js";
 import type { RedisGateway, StoredValue } from "./redis-gateway.js";
+import { versionOf } from "./replay-guard.js";
+import { UNKNOWN_VERSION } from "./script-parts.js";
 import { parseVersion, type Version } from "./version.js";
 
 /** How long somebody who asks for the history is kept waiting: connecting and a large value. */
@@ -47,11 +49,14 @@ export class RecordHistory {
       current.version === version ? current.value : await this.#answered(this.#gateway.readKept(redisKey, version));
     if (stored === undefined)
       throw new VersionNotFoundError(`Expected one of the kept versions of \`${record.name}\`, got \`${version}\``);
-    return this.#answered(this.#codec.decode(record, redisKey, stored));
+    const savedAs = version === UNKNOWN_VERSION ? undefined : version;
+    return this.#answered(this.#codec.decode(record, redisKey, stored, savedAs));
   }
 
-  #readCurrent(record: RecordDefinition, redisKey: string): Promise<Pick<StoredValue, "value" | "version">> {
-    return isMerged(record) ? this.#gateway.readCollection(redisKey) : this.#gateway.read(redisKey);
+  async #readCurrent(record: RecordDefinition, redisKey: string): Promise<Pick<StoredValue, "value" | "version">> {
+    if (isMerged(record)) return this.#gateway.readCollection(redisKey);
+    const stored = await this.#gateway.read(redisKey);
+    return { value: stored.value, version: versionOf(record, stored) };
   }
 
   /** Somebody waits for this: the process lives until there is an answer, or the deadline. */

@@ -9,6 +9,7 @@ import type { KeySpace, RecordId } from "./keys.js";
 import { overlay } from "./overlay.js";
 import { type Catalogue, isMerged, type RecordDefinition } from "./records.js";
 import type { RedisGateway, StoredCollection } from "./redis-gateway.js";
+import type { ReplayGuard } from "./replay-guard.js";
 import type { UnsentWrites } from "./unsent-writes.js";
 import type { Version } from "./version.js";
 
@@ -28,6 +29,7 @@ export interface RecordReaderOptions {
   catalogue: Catalogue;
   keySpace: KeySpace;
   codec: Codec;
+  replayGuard: ReplayGuard;
   collections: Collections;
   unsent: UnsentWrites;
   author: Author;
@@ -73,16 +75,18 @@ export class RecordReader {
 
   /** Of a collection, with what of this process is still on its way. */
   async #read(record: RecordDefinition, redisKey: string): Promise<FoundValue | undefined> {
-    const { gateway, collections, codec, unsent, author, onAnswered } = this.#options;
+    const { gateway, collections, codec, replayGuard, unsent, author, onAnswered } = this.#options;
     if (!(await this.connect())) return undefined;
     const collection = isMerged(record) ? await gateway.readCollection(redisKey) : undefined;
-    const { value: stored, version } = collection ?? (await gateway.read(redisKey));
-    author.observe(version);
+    const found = collection ?? (await gateway.read(redisKey));
+    author.observe(found.version);
     onAnswered();
+    const stored = found.value;
+    const version = replayGuard.expectFresh(record, redisKey, found);
     const changes =
       collection === undefined ? [] : [...collections.deletionsIn(redisKey, collection), ...unsent.changesOf(redisKey)];
     if (stored === undefined && changes.length === 0) return undefined;
-    const value = stored === undefined ? [] : await codec.decode(record, redisKey, stored);
+    const value = stored === undefined ? [] : await codec.decode(record, redisKey, stored, version);
     return { value: overlay(record, value, changes), version, stored, collection };
   }
 

@@ -39,6 +39,7 @@ import { RecordHistory, type RecordVersion } from "./record-history.js";
 import { type FoundValue, RecordReader } from "./record-reader.js";
 import { type Catalogue, isMerged, type RecordDefinition } from "./records.js";
 import { isRemote, RemoteChanges } from "./remote-changes.js";
+import { ReplayGuard } from "./replay-guard.js";
 import type { CollectionState, RedisGateway, StoredState } from "./redis-gateway.js";
 import { DEFAULT_TIMINGS, type SyncTimings } from "./timings.js";
 import { UnsentWrites } from "./unsent-writes.js";
@@ -89,6 +90,7 @@ export class RedisSyncService {
   readonly #breaker: CircuitBreaker;
   readonly #ledger: Ledger;
   readonly #author: Author;
+  readonly #replayGuard: ReplayGuard;
   readonly #collections: Collections;
   readonly #reconciler: Reconciler;
   /** Where sharing is live. */
@@ -154,6 +156,7 @@ export class RedisSyncService {
     this.#author = new Author(this.#ledger.store, randomId(), () => clock.wallNow());
     this.#author.onDisbelief = (writer, aheadMs) => this.#events.emit("skew", { writer, aheadMs });
     this.#author.startAfter(this.#ledger.latest, LEDGER_DELAY_MS);
+    this.#replayGuard = new ReplayGuard(this.#ledger, this.#author);
     this.#collections = new Collections({ gateway, ledger: this.#ledger, author: this.#author, limits });
     this.#reconciler = this.#makeReconciler(limits);
     this.#reader = this.#makeReader(codec);
@@ -165,6 +168,7 @@ export class RedisSyncService {
       codec,
       ledger: this.#ledger,
       author: this.#author,
+      replayGuard: this.#replayGuard,
       collections: this.#collections,
       reconciler: this.#reconciler,
       unsent: this.#unsent,
@@ -198,6 +202,7 @@ export class RedisSyncService {
       gateway: this.#gateway,
       collections: this.#collections,
       encoder: this.#encoder,
+      replayGuard: this.#replayGuard,
       ledger: this.#ledger,
       author: this.#author,
       clock: this.#clock,
@@ -229,6 +234,7 @@ export class RedisSyncService {
       catalogue: this.#catalogue,
       keySpace: this.#keySpace,
       codec,
+      replayGuard: this.#replayGuard,
       collections: this.#collections,
       unsent: this.#unsent,
       author: this.#author,

@@ -1,6 +1,9 @@
 /** How many overwritten values of a record are kept. Beyond it, of the two saved closest together the earlier one goes. */
 export const MAX_KEPT = 16;
 
+/** What is kept and nobody knows the version of is kept under this one. */
+export const UNKNOWN_VERSION = "0000000000000-0000-unknown";
+
 /**
  * Keeps what is overwritten, for both scripts: `keep(version, body)` answers what the script then answers in its turn, if
  * anything. It comes before the script's own first write, and begins with one that a server without memory refuses.

@@ -356,7 +356,7 @@ export async function play({ seed, machines: count, steps }: History): Promise<s
       const isUnread = [...lastSaves.keys()].some((machine) => needingRead.has(machine) && machine.user !== user);
       if (lastSaves.size === 0 || isUnread) continue;
       const stored = redis.model.read(redisKey).value;
-      const plain = stored?.replace(`sealed for ${redisKey}: `, "");
+      const plain = stored?.replace(/^sealed for \S+ at \S+: /, "");
       const isOneOfThem = [...lastSaves.values()].some((text) => text === plain || (isEmpty(text) && isEmpty(plain)));
       const isOfWiped = lastSaves.size < count && (isEmpty(plain) || everSaved.get(redisKey)?.has(plain!) === true);
       if (!isOneOfThem && !isOfWiped)

@@ -6,6 +6,7 @@ import { FixedKeyRing, parseKeys } from "#dist/sync/key-ring.js";
 import { Catalogue } from "#dist/sync/records.js";
 
 const REDIS_KEY = "roo:alice:provider";
+const VERSION = "1700000000000-0000-me";
 const PROVIDER = new Catalogue().find("provider")!;
 const [MIRROR_KEY] = parseKeys("q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA");
 
@@ -14,7 +15,7 @@ describe("the codec", () => {
 
   it("writes secrets that open with nothing but AES-256-GCM, as any language has it", async () => {
     const secret = '{"apiKey":"sk-ключ-🔑"}';
-    const jwe = JSON.parse(String(await codec.encode(PROVIDER, REDIS_KEY, secret))) as Record<
+    const jwe = JSON.parse(String(await codec.encode(PROVIDER, REDIS_KEY, secret, VERSION))) as Record<
       "protected" | "aad" | "iv" | "ciphertext" | "tag",
       string
     >;
@@ -29,7 +30,7 @@ describe("the codec", () => {
     ["a JWE that is bound to no Redis key", unbound],
   ] as const) {
     it(`takes ${title} in the place of a secret for unreadable, not for the secret`, async () => {
-      const error = await codec.decode(PROVIDER, REDIS_KEY, await plant('{"apiKey":"sk-planted"}')).then(
+      const error = await codec.decode(PROVIDER, REDIS_KEY, await plant('{"apiKey":"sk-planted"}'), VERSION).then(
         () => undefined,
         (reason: Error) => reason,
       );

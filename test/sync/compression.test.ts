@@ -10,6 +10,7 @@ import { KEY } from "../support/mirrors.js";
 const MEBIBYTE = 2 ** 20;
 const TEXT = JSON.stringify({ note: "说明 – “quoted” 🔑", long: "x".repeat(100_000) });
 const CATALOGUE = new Catalogue();
+const VERSION = "1700000000000-0000-me";
 const NOTE = CATALOGUE.find("customInstructions")!;
 const PROVIDER = CATALOGUE.find("provider")!;
 
@@ -93,32 +94,32 @@ describe("the codec, of gzip", () => {
   const [plain, compressing] = [new Codec(ring), new Codec(ring, { isCompressing: true })];
 
   it("compresses only if it is told to", async () => {
-    expect(await plain.encode(NOTE, "key", TEXT)).to.equal(TEXT);
-    expect(gunzipSync(await compressing.encode(NOTE, "key", TEXT)).toString()).to.equal(TEXT);
+    expect(await plain.encode(NOTE, "key", TEXT, VERSION)).to.equal(TEXT);
+    expect(gunzipSync(await compressing.encode(NOTE, "key", TEXT, VERSION)).toString()).to.equal(TEXT);
   });
 
   it("never compresses a secret", async () => {
-    expect(await compressing.encode(PROVIDER, "key", TEXT)).to.match(/^\{"protected":/);
+    expect(await compressing.encode(PROVIDER, "key", TEXT, VERSION)).to.match(/^\{"protected":/);
   });
 
   it("reads what either writes", async () => {
     for (const writer of [plain, compressing])
       for (const reader of [plain, compressing]) {
-        const stored = await writer.encode(NOTE, "key", TEXT);
-        expect(await reader.decode(NOTE, "key", stored)).to.deep.equal(JSON.parse(TEXT));
+        const stored = await writer.encode(NOTE, "key", TEXT, VERSION);
+        expect(await reader.decode(NOTE, "key", stored, VERSION)).to.deep.equal(JSON.parse(TEXT));
       }
   });
 
   it("takes gzip in the place of a secret for unreadable, also of a JWE", async () => {
-    const jwe = await plain.encode(PROVIDER, "key", TEXT);
-    const error = await failureOf(plain.decode(PROVIDER, "key", gzipSync(jwe)));
+    const jwe = await plain.encode(PROVIDER, "key", TEXT, VERSION);
+    const error = await failureOf(plain.decode(PROVIDER, "key", gzipSync(jwe), VERSION));
     expect(error).to.include({ code: "UNREADABLE_VALUE", message: "It is gzip, and no JWE." });
   });
 
   it("reads 32 MiB, packed or not, and no more", async () => {
     const ofBytes = (bytes: number) => gzipSync(`"${"x".repeat(bytes - 2)}"`);
-    expect(await plain.decode(NOTE, "key", ofBytes(32 * MEBIBYTE))).to.have.length(32 * MEBIBYTE - 2);
-    const error = await failureOf(plain.decode(NOTE, "key", ofBytes(32 * MEBIBYTE + 1)));
+    expect(await plain.decode(NOTE, "key", ofBytes(32 * MEBIBYTE), VERSION)).to.have.length(32 * MEBIBYTE - 2);
+    const error = await failureOf(plain.decode(NOTE, "key", ofBytes(32 * MEBIBYTE + 1), VERSION));
     expect(error).to.have.property("code", "UNREADABLE_VALUE");
   });
 });

@@ -10,7 +10,8 @@ import { Catalogue } from "#dist/sync/records.js";
 
 const PROVIDER_KEY = "roo:alice:provider";
 const PROVIDER = new Catalogue().find("provider")!;
-const SECRET = { record: PROVIDER, redisKey: PROVIDER_KEY, text: '{"apiKey":"sk-canary"}' };
+const VERSION = "1700000000000-0000-me";
+const SECRET = { record: PROVIDER, redisKey: PROVIDER_KEY, version: VERSION, text: '{"apiKey":"sk-canary"}' };
 
 describe("Encoder", () => {
   let timers: sinon.SinonFakeTimers;
@@ -60,8 +61,8 @@ describe("Encoder", () => {
   });
 
   describe("of a mirror that compresses", () => {
-    const NOTE = { record: new Catalogue().find("customInstructions")!, redisKey: "roo:alice:customInstructions" };
-    const VERSION = "1700000000000-0000-me";
+    const record = new Catalogue().find("customInstructions")!;
+    const NOTE = { record, redisKey: "roo:alice:customInstructions", version: VERSION };
 
     /** @param encode Takes the place of compressing. */
     function makeCompressing(encode?: (text: string) => Promise<string | Buffer>): Encoder {

@@ -7,6 +7,7 @@ import { FixedKeyRing, generateKey, type KeyRing, parseKeys, StoredKeyRing } fro
 import { Catalogue } from "#dist/sync/records.js";
 
 const REDIS_KEY = "roo:alice:provider";
+const VERSION = "1700000000000-0000-me";
 const CANARY = "sk-canary-in-plain-text";
 const PROVIDER = new Catalogue().find("provider")!;
 
@@ -29,12 +30,13 @@ describe("an encrypted value", () => {
   const named = (header: object) => Buffer.from(JSON.stringify(header)).toString("base64url");
 
   it("is a JWE in flattened JSON, by dir and A256GCM, bound to its Redis key", async () => {
-    const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring)) as Record<string, string>;
+    const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring, VERSION)) as Record<string, string>;
     expect(jwe).to.have.all.keys("protected", "aad", "iv", "ciphertext", "tag");
     expect(JSON.parse(Buffer.from(jwe["protected"]!, "base64url").toString())).to.deep.equal({
       alg: "dir",
       enc: "A256GCM",
       kid: (await ring.encryptionKey()).id,
+      ver: VERSION,
     });
     expect(Buffer.from(jwe["aad"]!, "base64url").toString()).to.equal(REDIS_KEY);
     expect(Buffer.from(jwe["iv"]!, "base64url")).to.have.lengthOf(12);
@@ -45,18 +47,18 @@ describe("an encrypted value", () => {
     const { flattenedDecrypt, FlattenedEncrypt } = await import("jose");
     const { id, bytes } = await ring.encryptionKey();
     const text = `${CANARY} é 💥`;
-    const opened = await flattenedDecrypt(JSON.parse(await encrypt(text, REDIS_KEY, ring)), bytes);
+    const opened = await flattenedDecrypt(JSON.parse(await encrypt(text, REDIS_KEY, ring, VERSION)), bytes);
     expect(Buffer.from(opened.plaintext).toString()).to.equal(text);
     expect(Buffer.from(opened.additionalAuthenticatedData!).toString()).to.equal(REDIS_KEY);
     const theirs = await new FlattenedEncrypt(Buffer.from(text))
       .setProtectedHeader({ alg: "dir", enc: "A256GCM", kid: id })
       .setAdditionalAuthenticatedData(Buffer.from(REDIS_KEY))
       .encrypt(bytes);
-    expect(await decrypt(JSON.stringify(theirs), REDIS_KEY, ring)).to.equal(text);
+    expect(await decrypt(JSON.stringify(theirs), REDIS_KEY, ring, VERSION)).to.equal(text);
   });
 
   it("does not open with its tag or its initialisation vector cut short, nor with a member more", async () => {
-    const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring)) as Record<string, string>;
+    const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring, VERSION)) as Record<string, string>;
     for (const changed of [
       { ...jwe, tag: jwe["tag"]!.slice(0, 16) },
       { ...jwe, iv: jwe["iv"]!.slice(0, 8) },
@@ -65,27 +67,32 @@ describe("an encrypted value", () => {
       { ...jwe, encrypted_key: "AAAA" },
       { ...jwe, ciphertext: `${jwe["ciphertext"]} ` },
     ])
-      expect(await failureOf(decrypt(JSON.stringify(changed), REDIS_KEY, ring))).to.have.property(
+      expect(await failureOf(decrypt(JSON.stringify(changed), REDIS_KEY, ring, VERSION))).to.have.property(
         "code",
         "UNREADABLE_VALUE",
       );
   });
 
   it("opens under its own Redis key, each time encrypted anew", async () => {
-    const [one, other] = [await encrypt(CANARY, REDIS_KEY, ring), await encrypt(CANARY, REDIS_KEY, ring)];
+    const [one, other] = [
+      await encrypt(CANARY, REDIS_KEY, ring, VERSION),
+      await encrypt(CANARY, REDIS_KEY, ring, VERSION),
+    ];
     expect(one).not.to.equal(other);
-    expect(await decrypt(one, REDIS_KEY, ring)).to.equal(CANARY);
+    expect(await decrypt(one, REDIS_KEY, ring, VERSION)).to.equal(CANARY);
   });
 
   it("opens with any key of the ring, and is made with the first", async () => {
-    const old = await encrypt(CANARY, REDIS_KEY, ringOf(OTHER));
-    expect(await decrypt(old, REDIS_KEY, ringOf(KEY, OTHER))).to.equal(CANARY);
-    expect(await decrypt(await encrypt(CANARY, REDIS_KEY, ringOf(KEY, OTHER)), REDIS_KEY, ring)).to.equal(CANARY);
+    const old = await encrypt(CANARY, REDIS_KEY, ringOf(OTHER), VERSION);
+    expect(await decrypt(old, REDIS_KEY, ringOf(KEY, OTHER), VERSION)).to.equal(CANARY);
+    expect(
+      await decrypt(await encrypt(CANARY, REDIS_KEY, ringOf(KEY, OTHER), VERSION), REDIS_KEY, ring, VERSION),
+    ).to.equal(CANARY);
   });
 
   it("does not open under another Redis key", async () => {
-    const moved = await encrypt(CANARY, REDIS_KEY, ring);
-    expect(await failureOf(decrypt(moved, "roo:mallory:provider", ring))).to.have.property(
+    const moved = await encrypt(CANARY, REDIS_KEY, ring, VERSION);
+    expect(await failureOf(decrypt(moved, "roo:mallory:provider", ring, VERSION))).to.have.property(
       "message",
       "It was encrypted for another key.",
     );
@@ -93,14 +100,16 @@ describe("an encrypted value", () => {
       ...JSON.parse(moved),
       aad: Buffer.from("roo:mallory:provider").toString("base64url"),
     });
-    expect(await failureOf(decrypt(relabelled, "roo:mallory:provider", ring))).to.have.property(
+    expect(await failureOf(decrypt(relabelled, "roo:mallory:provider", ring, VERSION))).to.have.property(
       "code",
       "UNREADABLE_VALUE",
     );
   });
 
   it("does not open with a key that is not on the ring", async () => {
-    const error = await failureOf(decrypt(await encrypt(CANARY, REDIS_KEY, ring), REDIS_KEY, ringOf(OTHER)));
+    const error = await failureOf(
+      decrypt(await encrypt(CANARY, REDIS_KEY, ring, VERSION), REDIS_KEY, ringOf(OTHER), VERSION),
+    );
     expect(error).to.include({
       code: "UNREADABLE_VALUE",
       message: "It was encrypted with a key that this machine does not have.",
@@ -119,7 +128,10 @@ describe("an encrypted value", () => {
         .setProtectedHeader({ ...header, kid: id })
         .setAdditionalAuthenticatedData(Buffer.from(REDIS_KEY))
         .encrypt(bytes);
-      expect(await failureOf(decrypt(JSON.stringify(jwe), REDIS_KEY, ring))).to.have.property("message", message);
+      expect(await failureOf(decrypt(JSON.stringify(jwe), REDIS_KEY, ring, VERSION))).to.have.property(
+        "message",
+        message,
+      );
     });
   }
 
@@ -129,35 +141,41 @@ describe("an encrypted value", () => {
       encryptionKey: () => ring.encryptionKey(),
       decryptionKey: async (id: string) => void asked.push(id),
     } as unknown as KeyRing;
-    const { protected: _header, ...jwe } = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring)) as Record<string, string>;
+    const { protected: _header, ...jwe } = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring, VERSION)) as Record<
+      string,
+      string
+    >;
     for (const [unnamed, message] of [
       [{ ...jwe, header: { alg: "dir", enc: "A256GCM", kid: (await ring.encryptionKey()).id } }, "It is not a JWE."],
       [{ ...jwe, protected: named({ alg: "dir", enc: "A256GCM" }) }, "It is encrypted in another way."],
       [{ ...jwe, protected: named({ alg: "dir", enc: "A256GCM", kid: 5 }) }, "It is encrypted in another way."],
     ] as const)
-      expect(await failureOf(decrypt(JSON.stringify(unnamed), REDIS_KEY, asking))).to.have.property("message", message);
+      expect(await failureOf(decrypt(JSON.stringify(unnamed), REDIS_KEY, asking, VERSION))).to.have.property(
+        "message",
+        message,
+      );
     expect(asked).to.deep.equal([]);
   });
 
   it("says why it does not open: it is none, or was changed", async () => {
-    const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring)) as Record<string, string>;
-    const changed = await failureOf(decrypt(JSON.stringify({ ...jwe, tag: "A".repeat(22) }), REDIS_KEY, ring));
+    const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring, VERSION)) as Record<string, string>;
+    const changed = await failureOf(decrypt(JSON.stringify({ ...jwe, tag: "A".repeat(22) }), REDIS_KEY, ring, VERSION));
     expect(changed.message).to.equal("It does not decrypt.");
     for (const none of [CANARY, ""]) {
-      const { message, cause } = await failureOf(decrypt(none, REDIS_KEY, ring));
+      const { message, cause } = await failureOf(decrypt(none, REDIS_KEY, ring, VERSION));
       expect([message, cause]).to.deep.equal(["It is not a JWE.", undefined]);
     }
   });
 
   it("does not open with a bit flipped anywhere", async () => {
-    const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring)) as Record<string, string>;
+    const jwe = JSON.parse(await encrypt(CANARY, REDIS_KEY, ring, VERSION)) as Record<string, string>;
     for (const [member, text] of Object.entries(jwe)) {
       const bytes = Buffer.from(text, "base64url");
       for (let index = 0; index < bytes.length; index++) {
         const flipped = Buffer.from(bytes);
         flipped[index]! ^= 1;
         const changed = JSON.stringify({ ...jwe, [member]: flipped.toString("base64url") });
-        expect(await failureOf(decrypt(changed, REDIS_KEY, ring)), `${member}[${index}]`).to.have.property(
+        expect(await failureOf(decrypt(changed, REDIS_KEY, ring, VERSION)), `${member}[${index}]`).to.have.property(
           "code",
           "UNREADABLE_VALUE",
         );
@@ -178,7 +196,7 @@ describe("an encrypted value", () => {
   const OURS = { alg: "dir", enc: "A256GCM" };
 
   it("opens where another has made it with the same key in the same way", async () => {
-    expect(await decrypt(await sealed(OURS), REDIS_KEY, ring)).to.equal(CANARY);
+    expect(await decrypt(await sealed(OURS), REDIS_KEY, ring, VERSION)).to.equal(CANARY);
   });
 
   for (const [title, header] of [
@@ -190,38 +208,39 @@ describe("an encrypted value", () => {
     ["a critical header that nobody knows", { ...OURS, crit: ["new"], new: 1 }],
   ] as const)
     it(`does not open with ${title}, although it was made with the right key`, async () => {
-      const failure = await failureOf(decrypt(await sealed(header), REDIS_KEY, ring));
+      const failure = await failureOf(decrypt(await sealed(header), REDIS_KEY, ring, VERSION));
       expect(failure).to.include({ code: "UNREADABLE_VALUE", message: "It is encrypted in another way." });
     });
 
   it("does not open with an initialisation vector of another length, although it was made with the right key", async () => {
     for (const ivBytes of [8, 16]) {
-      const failure = await failureOf(decrypt(await sealed(OURS, ivBytes), REDIS_KEY, ring));
+      const failure = await failureOf(decrypt(await sealed(OURS, ivBytes), REDIS_KEY, ring, VERSION));
       expect(failure).to.include({ code: "UNREADABLE_VALUE", message: "It does not decrypt." });
     }
   });
 
   for (const text of [CANARY, "", "{", "null", "[]", "5", "{}", `{"ciphertext":"${CANARY}"}`]) {
     it(`is refused where it is none: ${JSON.stringify(text.replace(CANARY, "…"))}`, async () => {
-      expect(await failureOf(decrypt(text, REDIS_KEY, ring))).to.have.property("code", "UNREADABLE_VALUE");
+      expect(await failureOf(decrypt(text, REDIS_KEY, ring, VERSION))).to.have.property("code", "UNREADABLE_VALUE");
     });
   }
 
   it("is refused without a word of it if what it holds is not JSON", async () => {
     const codec = new Codec(ring);
-    const error = await failureOf(codec.decode(PROVIDER, REDIS_KEY, await encrypt(CANARY, REDIS_KEY, ring)));
+    const error = await failureOf(
+      codec.decode(PROVIDER, REDIS_KEY, await encrypt(CANARY, REDIS_KEY, ring, VERSION), VERSION),
+    );
     expect(error).to.include({ code: "UNREADABLE_VALUE", message: "It is not JSON." });
-    expect(
-      await codec.decode(PROVIDER, REDIS_KEY, await codec.encode(PROVIDER, REDIS_KEY, `["${CANARY}"]`)),
-    ).to.deep.equal([CANARY]);
+    const stored = await codec.encode(PROVIDER, REDIS_KEY, `["${CANARY}"]`, VERSION);
+    expect(await codec.decode(PROVIDER, REDIS_KEY, stored, VERSION)).to.deep.equal([CANARY]);
   });
 
   it("of a record that is not encrypted is its JSON, and a collection must be an array", async () => {
     const codec = new Codec(ring);
     const history = new Catalogue().find("taskHistory")!;
-    expect(await codec.encode(history, "roo:alice:taskHistory", "[1]")).to.equal("[1]");
-    expect(await codec.decode(history, "roo:alice:taskHistory", "[1]")).to.deep.equal([1]);
-    expect(await failureOf(codec.decode(history, "roo:alice:taskHistory", "{}"))).to.have.property(
+    expect(await codec.encode(history, "roo:alice:taskHistory", "[1]", VERSION)).to.equal("[1]");
+    expect(await codec.decode(history, "roo:alice:taskHistory", "[1]", VERSION)).to.deep.equal([1]);
+    expect(await failureOf(codec.decode(history, "roo:alice:taskHistory", "{}", VERSION))).to.have.property(
       "message",
       "It is not an array.",
     );

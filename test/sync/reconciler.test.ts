@@ -12,6 +12,7 @@ import { Ledger } from "#dist/sync/ledger.js";
 import { MemoryMemento } from "#dist/sync/memento.js";
 import { Reconciler, type ReconcilePlan } from "#dist/sync/reconciler.js";
 import { Catalogue } from "#dist/sync/records.js";
+import { ReplayGuard } from "#dist/sync/replay-guard.js";
 import { formatVersion, type Stamp } from "#dist/sync/version.js";
 import { DEFAULT_LIMITS, type PreparedWrite } from "#dist/sync/writes.js";
 import { VirtualTime } from "../simulation/virtual-time.js";
@@ -73,6 +74,7 @@ describe("Reconciler", () => {
     reconciler = new Reconciler({
       gateway,
       encoder: new Encoder(new Codec(new FixedKeyRing(parseKeys(KEY))), clock),
+      replayGuard: new ReplayGuard(ledger, author),
       ledger,
       author,
       collections: new Collections({ gateway, ledger, author, limits }),
@@ -423,7 +425,7 @@ describe("Reconciler", () => {
       const provider = "roo:alice:provider";
       ledger.saw(provider, byAnother(0), undefined);
       const codec = new Codec(new FixedKeyRing(parseKeys(KEY)));
-      const theirs = await codec.encode(CATALOGUE.find("provider")!, provider, '{"apiKey":"theirs"}');
+      const theirs = await codec.encode(CATALOGUE.find("provider")!, provider, '{"apiKey":"theirs"}', byAnother(1));
       put(provider, String(theirs), byAnother(1));
       await compare(provider, '{"apiKey":"ours"}');
       expect([enqueued, unreadable]).to.deep.equal([[], []]);

@@ -151,6 +151,9 @@ describe("what docs/wire-format.md shows of Python", function () {
     await client.sendCommand(["COPY", "roo:alice:provider", "roo:mallory:provider", "REPLACE"]);
     const { stderr } = await run(reader("--user", "mallory", "--key", KEY));
     expect(stderr).to.equal("`provider` cannot be read. It was encrypted for another key of Redis.\n");
+    await client.set("roo:alice:~version:provider", "1700000000000-0000-else");
+    const { stderr: replayed } = await run(reader("--user", "alice", "--key", KEY));
+    expect(replayed).to.equal("`provider` cannot be read. It was encrypted for another version.\n");
   });
 
   it("finds nothing where there is nothing, and shows no secret unless asked to", async () => {

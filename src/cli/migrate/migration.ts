@@ -8,7 +8,7 @@ import { MirrorError, UnreadableValueError } from "../../sync/errors.js";
 import { isEmptyText } from "../../sync/found-empty.js";
 import { KnownItems } from "../../sync/known-items.js";
 import type { RecordDefinition } from "../../sync/records.js";
-import type { RedisGateway } from "../../sync/redis-gateway.js";
+import type { RedisGateway, StoredValue } from "../../sync/redis-gateway.js";
 import { formatVersion, nextStamp, parseVersion, type Version } from "../../sync/version.js";
 import type { LegacyEntry } from "./legacy-keys.js";
 
@@ -130,7 +130,7 @@ export class Migration {
     if (source.isInPlace)
       return { ...base, kind: "replace", write: { text, version: this.#laterThan(stored.version, version) } };
     if (stored.version !== undefined) {
-      const isThere = await this.#holds(base, text, stored.value);
+      const isThere = await this.#holds(base, text, stored);
       return isThere
         ? { ...base, kind: "nothing" }
         : { ...base, kind: "keep", write: { text, version: OLDEST_VERSION } };
@@ -146,10 +146,11 @@ export class Migration {
   }
 
   /** Whether a text is the mirror's, or was kept beside it by an earlier migration. */
-  async #holds({ record, redisKey }: Omit<RecordPlan, "kind">, text: string, value: StoredBody | undefined) {
-    for (const body of [value, await this.#gateway.readKept(redisKey, OLDEST_VERSION)]) {
+  async #holds({ record, redisKey }: Omit<RecordPlan, "kind">, text: string, { value, version }: StoredValue) {
+    const kept = await this.#gateway.readKept(redisKey, OLDEST_VERSION);
+    for (const [body, savedAs] of [[value, version] as const, [kept, OLDEST_VERSION] as const]) {
       if (body === undefined) continue;
-      const there = await this.#codec.decrypt(record, redisKey, body).catch((error: unknown) => {
+      const there = await this.#codec.decrypt(record, redisKey, body, savedAs).catch((error: unknown) => {
         if (error instanceof MirrorError) return undefined;
         throw error;
       });
@@ -162,7 +163,10 @@ export class Migration {
     const items = await Promise.all(
       toWireItems(change).map(async (item) => ({
         ...item,
-        body: item.body === undefined ? undefined : await this.#codec.encode(record, redisKey, String(item.body)),
+        body:
+          item.body === undefined
+            ? undefined
+            : await this.#codec.encode(record, redisKey, String(item.body), item.version),
       })),
     );
     const version = items.reduce<Version>((latest, item) => (item.version > latest ? item.version : latest), "");
@@ -177,7 +181,7 @@ export class Migration {
   }
 
   async #save({ record, redisKey }: RecordPlan, { text, version }: { text: string; version: Version }): Promise<void> {
-    const value = await this.#codec.encode(record, redisKey, text);
+    const value = await this.#codec.encode(record, redisKey, text, version);
     const ttlSeconds = record.ttlSeconds ?? this.#ttlSeconds;
     const write = { redisKey, value, ttlSeconds, version, seen: undefined, keepsPrevious: false };
     const [outcome] = await this.#gateway.write([{ ...write, ...(record.encrypted && { isSecret: true }) }]);
@@ -185,7 +189,7 @@ export class Migration {
     const where =
       outcome?.kind === "superseded" ? this.#gateway.readKept(redisKey, version) : this.#readValue(redisKey);
     const there = await where;
-    if (there === undefined || (await this.#codec.decrypt(record, redisKey, there)) !== text)
+    if (there === undefined || (await this.#codec.decrypt(record, redisKey, there, version)) !== text)
       throw new UnreadableValueError("What was written is not there.");
   }
 

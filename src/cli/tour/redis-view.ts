@@ -102,7 +102,8 @@ export class RedisView {
   async #read(record: (typeof RECORDS)[number]): Promise<unknown> {
     const redisKey = this.#keyOf(record);
     const stored = bodyOf(await (await this.#connected()).sendCommand(["GET", redisKey], AS_BYTES));
-    return stored === undefined ? undefined : this.#codec.decode(this.#catalogue.find(record)!, redisKey, stored);
+    // Whether it is the value is what is asked here, and not under which version.
+    return stored && this.#codec.decode(this.#catalogue.find(record)!, redisKey, stored, undefined);
   }
 
   #keyOf(record: string): string {
