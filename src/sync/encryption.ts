@@ -23,7 +23,7 @@ interface FlattenedJwe {
 }
 
 /** What a JWE's protected header says: exactly these members, in this order where the mirror has written it. */
-interface JweHeader {
+export interface JweHeader {
   readonly alg: typeof KEY_MANAGEMENT;
   readonly enc: typeof CONTENT_ENCRYPTION;
   readonly kid: string;
@@ -97,10 +97,10 @@ export async function decrypt(
   return plaintext.toString();
 }
 
-/** The version that a JWE says it was saved in, to be believed once it has been decrypted; `undefined`: it says none. */
-export function sealedVersionOf(stored: string): Version | undefined {
+/** What a JWE says of itself, to be believed once it has been decrypted; `undefined`: it is none, or not one of ours. */
+export function headerOf(stored: string): JweHeader | undefined {
   try {
-    return parseHeader(parseJwe(stored).protected).ver;
+    return parseHeader(parseJwe(stored).protected);
   } catch {
     return undefined;
   }

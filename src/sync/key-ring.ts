@@ -18,6 +18,8 @@ export interface KeyRing {
   encryptionKey(): Promise<MirrorKey>;
   /** `undefined`: it is not on the ring. */
   decryptionKey(id: string): Promise<MirrorKey | undefined>;
+  /** Of all that are on the ring: what is under another one cannot be read here. */
+  decryptionKeyIds(): Promise<readonly string[]>;
 }
 
 /** Where a key that was made here is kept: VS Code's SecretStorage, a file that only its owner may read. */
@@ -72,15 +74,30 @@ export class FixedKeyRing implements KeyRing {
   decryptionKey(id: string): Promise<MirrorKey | undefined> {
     return Promise.resolve(this.#keys.find((key) => key.id === id));
   }
+
+  decryptionKeyIds(): Promise<readonly string[]> {
+    return Promise.resolve(this.#keys.map((key) => key.id));
+  }
 }
 
-/** The keys of a store, read when first needed; where it has none, one is made and kept. */
+/** How often a store is read once more for a key that is not on the ring: somebody may write what no key opens all the time. */
+const RELOAD_INTERVAL_MS = 10_000;
+
+/**
+ * The keys of a store, read when first needed; where it has none, one is made and kept. Another process may rotate them
+ * meanwhile, so for a key that is not on the ring the store is read again, at most once in 10 s.
+ */
 export class StoredKeyRing implements KeyRing {
   readonly #store: KeyStore;
+  readonly #now: () => number;
   #opening: Promise<KeyRing> | undefined;
+  #reloading: Promise<void> | undefined;
+  #readAtMs = -Infinity;
 
-  constructor(store: KeyStore) {
+  /** @param now Milliseconds, from any moment on. */
+  constructor(store: KeyStore, now: () => number = () => performance.now()) {
     this.#store = store;
+    this.#now = now;
   }
 
   async encryptionKey(): Promise<MirrorKey> {
@@ -88,7 +105,33 @@ export class StoredKeyRing implements KeyRing {
   }
 
   async decryptionKey(id: string): Promise<MirrorKey | undefined> {
+    const key = await (await this.#open()).decryptionKey(id);
+    const isJustRead = this.#reloading === undefined && this.#now() - this.#readAtMs < RELOAD_INTERVAL_MS;
+    if (key !== undefined || isJustRead) return key;
+    await this.reload();
     return (await this.#open()).decryptionKey(id);
+  }
+
+  async decryptionKeyIds(): Promise<readonly string[]> {
+    return (await this.#open()).decryptionKeyIds();
+  }
+
+  /** Reads the store again: its keys have changed. While it cannot be read, or has none, those that are here stay. */
+  reload(): Promise<void> {
+    this.#reloading ??= this.#readAgain().finally(() => (this.#reloading = undefined));
+    return this.#reloading;
+  }
+
+  async #readAgain(): Promise<void> {
+    // Whoever needs a key reads the store anyway.
+    if (this.#opening === undefined) return;
+    this.#readAtMs = this.#now();
+    try {
+      const kept = await this.#store.load();
+      if (kept !== undefined) this.#opening = Promise.resolve(new FixedKeyRing(parseKeys(kept)));
+    } catch {
+      // The next one that asks in vain tries again.
+    }
   }
 
   #open(): Promise<KeyRing> {
@@ -103,6 +146,7 @@ export class StoredKeyRing implements KeyRing {
   }
 
   async #load(): Promise<KeyRing> {
+    this.#readAtMs = this.#now();
     const kept = (await this.#store.load()) ?? (await this.#store.storeIfAbsent(generateKey()));
     return new FixedKeyRing(parseKeys(kept));
   }

@@ -1,5 +1,5 @@
 import type { Author } from "./author.js";
-import { sealedVersionOf } from "./encryption.js";
+import { headerOf } from "./encryption.js";
 import { UnreadableValueError } from "./errors.js";
 import type { Ledger } from "./ledger.js";
 import type { RecordDefinition } from "./records.js";
@@ -18,7 +18,7 @@ export function versionOf(record: RecordDefinition, stored: StoredPart): Version
 }
 
 function sealedIn({ encrypted }: RecordDefinition, { value }: StoredPart): Version | undefined {
-  return encrypted && typeof value === "string" ? sealedVersionOf(value) : undefined;
+  return encrypted && typeof value === "string" ? headerOf(value)?.ver : undefined;
 }
 
 /** Whoever can write to Redis can put back an old ciphertext together with its version. Who has seen a later one knows. */

@@ -21,7 +21,7 @@ describe("Encoder", () => {
   afterEach(() => timers.restore());
 
   function make(key: () => Promise<never>): Encoder {
-    const keyRing: KeyRing = { encryptionKey: key, decryptionKey: key };
+    const keyRing: KeyRing = { encryptionKey: key, decryptionKey: key, decryptionKeyIds: key };
     return new Encoder(new Codec(keyRing), systemClock);
   }
 
@@ -66,7 +66,7 @@ describe("Encoder", () => {
 
     /** @param encode Takes the place of compressing. */
     function makeCompressing(encode?: (text: string) => Promise<string | Buffer>): Encoder {
-      const ring: KeyRing = { encryptionKey: silent, decryptionKey: silent };
+      const ring: KeyRing = { encryptionKey: silent, decryptionKey: silent, decryptionKeyIds: silent };
       const codec = new Codec(ring, { isCompressing: true });
       if (encode !== undefined) sinon.stub(codec, "encode").callsFake((_record, _key, text) => encode(text));
       return new Encoder(codec, systemClock);

@@ -86,4 +86,54 @@ describe("the key ring", () => {
     const key = await ring.encryptionKey();
     expect([await ring.decryptionKey(key.id), stores]).to.deep.equal([key, 2]);
   });
+
+  describe("of a store that another process writes to as well", () => {
+    const ROTATED = generateKey();
+    const [ID, ROTATED_ID] = [parseKeys(KEY)[0]!.id, parseKeys(ROTATED)[0]!.id];
+    let nowMs: number;
+    let loads: number;
+    let kept: () => Promise<string | undefined>;
+    let ring: StoredKeyRing;
+    beforeEach(async () => {
+      [nowMs, loads] = [0, 0];
+      kept = async () => KEY;
+      const store: KeyStore = { load: () => (loads++, kept()), storeIfAbsent: async (key) => key };
+      ring = new StoredKeyRing(store, () => nowMs);
+      expect((await ring.encryptionKey()).id).to.equal(ID);
+      kept = async () => `${ROTATED},${KEY}`;
+    });
+
+    it("reads it again for a key that it does not have, and encrypts with the new one from then on", async () => {
+      nowMs = 10_000;
+      expect((await ring.decryptionKey(ROTATED_ID))?.id).to.equal(ROTATED_ID);
+      expect((await ring.encryptionKey()).id).to.equal(ROTATED_ID);
+      expect(await ring.decryptionKeyIds()).to.deep.equal([ROTATED_ID, ID]);
+    });
+
+    it("reads it at most once in 10 s, whoever asks for what it does not have", async () => {
+      nowMs = 9_999;
+      expect([await ring.decryptionKey(ROTATED_ID), loads]).to.deep.equal([undefined, 1]);
+      nowMs = 10_000;
+      const found = await Promise.all([ring.decryptionKey(ROTATED_ID), ring.decryptionKey(ROTATED_ID)]);
+      expect([found.map((key) => key?.id), loads]).to.deep.equal([[ROTATED_ID, ROTATED_ID], 2]);
+      await Promise.all([ring.decryptionKey("none"), ring.decryptionKey(ID)]);
+      expect(loads).to.equal(2);
+    });
+
+    it("reads it at once where it is told that the keys have changed", async () => {
+      await ring.reload();
+      expect([await ring.decryptionKeyIds(), loads]).to.deep.equal([[ROTATED_ID, ID], 2]);
+    });
+
+    for (const [title, failing] of [
+      ["is empty", async () => undefined],
+      ["cannot be read", () => Promise.reject(new Error("locked"))],
+      ["holds no key", async () => "spoilt"],
+    ] as const)
+      it(`goes on with the keys that it has where the store ${title}`, async () => {
+        kept = failing;
+        await ring.reload();
+        expect([(await ring.encryptionKey()).id, await ring.decryptionKeyIds()]).to.deep.equal([ID, [ID]]);
+      });
+  });
 });

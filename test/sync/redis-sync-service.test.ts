@@ -289,7 +289,7 @@ describe("RedisSyncService", () => {
 
     it("encrypts nothing and loses nothing but the secret where there is no key", async () => {
       const broken = () => Promise.reject(new Error("locked"));
-      service = make({ keyRing: { encryptionKey: broken, decryptionKey: broken } });
+      service = make({ keyRing: { encryptionKey: broken, decryptionKey: broken, decryptionKeyIds: broken } });
       service.set(PROVIDER, { apiKey: CANARY });
       service.set(INSTRUCTIONS, "value");
       await timers.tickAsync(100);
@@ -303,7 +303,7 @@ describe("RedisSyncService", () => {
 
     it("counts nothing as pending any more where all of a batch could not be encrypted", async () => {
       const broken = () => Promise.reject(new Error("locked"));
-      service = make({ keyRing: { encryptionKey: broken, decryptionKey: broken } });
+      service = make({ keyRing: { encryptionKey: broken, decryptionKey: broken, decryptionKeyIds: broken } });
       service.set(PROVIDER, { apiKey: CANARY });
       expect(await service.flush()).to.deep.equal({ flushed: false, reason: "it could not be encrypted" });
       await timers.tickAsync(0);
@@ -313,7 +313,7 @@ describe("RedisSyncService", () => {
 
     it("does not wait for ever for a key store that does not answer", async () => {
       const silent = () => new Promise<never>(() => {});
-      service = make({ keyRing: { encryptionKey: silent, decryptionKey: silent } });
+      service = make({ keyRing: { encryptionKey: silent, decryptionKey: silent, decryptionKeyIds: silent } });
       service.set(PROVIDER, { apiKey: CANARY });
       service.set(INSTRUCTIONS, "value");
       await timers.tickAsync(100);

@@ -165,7 +165,7 @@ describe("whether a refusal is about one record or about the server", () => {
       gateway,
       catalogue: new Catalogue(),
       keySpace: new KeySpace(),
-      codec: new Codec({ encryptionKey: broken, decryptionKey: broken }),
+      codec: new Codec({ encryptionKey: broken, decryptionKey: broken, decryptionKeyIds: broken }),
     });
     const write = sinon.stub(gateway, "write").rejects(new ConnectionLostError("cut"));
     service.set({ userId: "alice", record: "provider" }, { apiKey: "sk-canary" });

@@ -91,7 +91,9 @@ describe("what the engine says in words", () => {
 
     it("that it could not be encrypted", async () => {
       const broken = () => Promise.reject(new Error("sk-canary"));
-      const service = make({ codec: new Codec({ encryptionKey: broken, decryptionKey: broken }) });
+      const service = make({
+        codec: new Codec({ encryptionKey: broken, decryptionKey: broken, decryptionKeyIds: broken }),
+      });
       service.set(PROVIDER, {});
       await service.flush();
       expect(details).to.deep.equal(["It could not be encrypted"]);

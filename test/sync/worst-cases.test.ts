@@ -19,6 +19,7 @@ const INSTRUCTIONS_KEY = "roo:alice:customInstructions";
 const SILENT_KEY_STORE = {
   encryptionKey: () => new Promise<never>(() => {}),
   decryptionKey: () => new Promise<never>(() => {}),
+  decryptionKeyIds: () => new Promise<never>(() => {}),
 };
 
 describe("RedisSyncService and its parts", () => {
