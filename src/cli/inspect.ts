@@ -6,7 +6,7 @@ import { MirrorError } from "../sync/errors.js";
 import { type ItemAge, type RecordSurvey, surveyRecords } from "../sync/record-survey.js";
 import { Catalogue } from "../sync/records.js";
 import { type KeyListing, UserKeys } from "../sync/user-keys.js";
-import { align, displayWidth, GAP, printable, shorten } from "./table.js";
+import { align, displayWidth, GAP, nameSome, printable, shorten } from "./table.js";
 import { fail, say } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
 
@@ -26,12 +26,10 @@ of each list its newest items. Where instances have ids, theirs stand side by si
 Which Redis: from the environment, as for the mirror itself (REDIS_URL, or REDIS_HOST and REDIS_PORT, …).`;
 
 /** The column of what a user's instances share, where there are others. */
-const SHARED = "(shared)";
+export const SHARED = "(shared)";
 
-const MAX_ID_WIDTH = 36;
+export const MAX_ID_WIDTH = 36;
 
-/** How many keys of others are named. */
-const MAX_STRANGERS = 5;
 const INDENT = "  ";
 
 /** The answer is the exit status. @throws UsageError */
@@ -87,14 +85,11 @@ function describe(
     if (itemCount > 0 && collections.some(({ items }) => items!.length > 0))
       lines.push("", ...sideBySide(record, collections, hasInstances, itemCount));
   }
-  if (strangers.length > 0) lines.push(...(lines.length > 0 ? [""] : []), describeStrangers(strangers));
+  if (strangers.length > 0) {
+    const named = `Not the mirror's, but under the user's name: ${nameSome(strangers)}`;
+    lines.push(...(lines.length > 0 ? [""] : []), named);
+  }
   return lines;
-}
-
-function describeStrangers(strangers: readonly string[]): string {
-  const named = strangers.slice(0, MAX_STRANGERS).map(printable).join(", ");
-  const rest = strangers.length - MAX_STRANGERS;
-  return `Not the mirror's, but under the user's name: ${named}${rest > 0 ? ` and ${rest} more` : ""}`;
 }
 
 function overview(surveys: readonly RecordSurvey[], hasInstances: boolean): string[] {

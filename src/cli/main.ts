@@ -25,6 +25,10 @@ const COMMANDS: Record<string, Command> = {
     summary: "Take over what a fork's own RedisSyncService left in Redis, and encrypt what lies open there",
     run: async (args) => (await import("./migrate.js")).migrate(args),
   },
+  purge: {
+    summary: "Remove every key of one user, and nothing else",
+    run: async (args) => (await import("./purge.js")).purge(args),
+  },
   history: {
     summary: "List the versions of a record that Redis holds",
     run: async (args) => (await import("./versions.js")).history(args),

@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline/promises";
 import { parseArgs } from "node:util";
 import { createMirror, type KeyRing, type Mirror, MirrorError, type Settings, TOKENS } from "../index.js";
 import { Identity } from "../settings/identity.js";
@@ -14,7 +13,7 @@ import { carryOut } from "./migrate/carry-out.js";
 import { findLegacy, type LegacyEntry } from "./migrate/legacy-keys.js";
 import { describeKept, describePlans, toReport } from "./migrate/migration-report.js";
 import { Migration, type RecordPlan } from "./migrate/migration.js";
-import { fail, say } from "./terminal.js";
+import { fail, isAgreed, say } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
 
 const HELP = `redis-mirrored migrate [USER] [--instance ID] [--delete] [--dry-run] [--yes] [--json]
@@ -115,7 +114,7 @@ async function run({ keys, mirror, settings, isSameServer }: Places, userId: str
   const found = { userId, plans: shown, agentKeys };
   const isAsked = shown.length > 0 && !flags["dry-run"];
   if (!flags.json) say(describePlans(found).join("\n"));
-  if (isAsked && !(flags.yes || (await isAgreed()))) return say("Nothing was changed.");
+  if (isAsked && !(flags.yes || (await isAgreed("Take it over?")))) return say("Nothing was changed.");
   const done = isAsked ? await carryOut(shown, migration, keys, flags.delete) : { plans: shown, deleted: [], kept: [] };
   if (flags.json) say(toReport({ ...found, ...done, isDone: isAsked }));
   else if (isAsked) {
@@ -145,14 +144,4 @@ function addressOfLegacy({ address }: Settings): RedisAddress | string {
   }
   if (address.cluster === undefined) return address;
   return "Expected `LEGACY_REDIS_URL` to say on which server the old keys are, since a cluster is where they were not";
-}
-
-async function isAgreed(): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new UsageError("Expected --yes or --dry-run where nobody can be asked, got neither");
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^\s*y/i.test(await terminal.question("Take it over? [y/N] "));
-  } finally {
-    terminal.close();
-  }
 }

@@ -35,6 +35,15 @@ export function printable(text: string): string {
   );
 }
 
+/** How many of a list of names are shown. */
+const MAX_NAMES = 5;
+
+/** The first of some names that were somebody else's, and how many more there are. */
+export function nameSome(names: readonly string[]): string {
+  const rest = names.length - MAX_NAMES;
+  return `${names.slice(0, MAX_NAMES).map(printable).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
+}
+
 /** Rows of cells as lines, the columns of which line up. @param rightAligned The columns that hold figures. */
 export function align(rows: readonly (readonly string[])[], rightAligned: ReadonlySet<number> = new Set()): string[] {
   const columns = Math.max(0, ...rows.map(({ length }) => length));

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { UsageError } from "./usage-error.js";
 
 /** What a command says and asks; a parameter, so that both can be tested without a person. */
 export interface Terminal {
@@ -22,17 +23,27 @@ export function thisTerminal(): Terminal {
   };
 }
 
-/** On the error output, as what a command says may go to a file. */
-export async function ask(
-  question: string,
-  input: NodeJS.ReadableStream = process.stdin,
-  output: NodeJS.WritableStream = process.stderr,
-): Promise<boolean> {
+export interface AskOptions {
+  /** What an empty line means. Default true: yes. The end of the input is no either way. */
+  isYesByDefault?: boolean;
+  input?: NodeJS.ReadableStream;
+  /** Default: the error output, as what a command says may go to a file. */
+  output?: NodeJS.WritableStream;
+}
+
+export async function ask(question: string, options: AskOptions = {}): Promise<boolean> {
+  const { isYesByDefault = true, input = process.stdin, output = process.stderr } = options;
   const terminal = createInterface({ input, output });
   const ended = new Promise<string>((resolve) => terminal.once("close", () => resolve("no")));
   const answer = await Promise.race([terminal.question(question), ended]);
   terminal.close();
-  return !/^\s*n/i.test(answer);
+  return isYesByDefault ? !/^\s*n/i.test(answer) : /^\s*y/i.test(answer);
+}
+
+/** Asks before something is changed that cannot be taken back; who only presses Enter has not agreed. @throws UsageError */
+export async function isAgreed(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new UsageError("Expected --yes or --dry-run where nobody can be asked, got neither");
+  return ask(`${question} [y/N] `, { isYesByDefault: false });
 }
 
 /** What a command ends with. The answer is its exit status. */

@@ -98,6 +98,32 @@ export class UserKeys {
     return new UserKeys(client, pattern, deadlines, clock);
   }
 
+  /** To each server that may have a key: on a cluster to all primaries. @throws ConnectionLostError @throws RefusedError */
+  static async openAll(
+    address: RedisAddress,
+    userId: string,
+    deadlines: GatewayDeadlines = DEFAULT_DEADLINES,
+    clock: Clock = systemClock,
+  ): Promise<UserKeys[]> {
+    if (address.cluster === undefined) return [await UserKeys.open(address, userId, deadlines, clock)];
+    // Looking at the map does not hold the process, and somebody waits.
+    const map = await withDeadline(slotMapOf(address.cluster, address, deadlines, clock), {
+      deadlineMs: 2 * deadlines.connectMs,
+      onExpired: () => new ConnectionLostError(`No connection within ${2 * deadlines.connectMs} ms.`),
+      clock,
+      isHoldingProcess: true,
+    });
+    const openings = map.primaries.map((endpoint) =>
+      UserKeys.open({ ...address, ...endpoint, cluster: undefined }, userId, deadlines, clock),
+    );
+    const opened = await Promise.allSettled(openings);
+    const failed = opened.find((each) => each.status === "rejected");
+    const servers = opened.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    if (failed === undefined) return servers;
+    for (const server of servers) server.close();
+    throw failed.reason;
+  }
+
   /** By `SCAN`, which keeps nobody else waiting. @throws ConnectionLostError @throws RefusedError */
   async list(): Promise<KeyListing> {
     const names = await this.names(this.#pattern);
@@ -110,15 +136,21 @@ export class UserKeys {
 
   /** All keys of this server that match, sorted. @param pattern As `SCAN` takes it. */
   async names(pattern: string): Promise<string[]> {
-    const found = new Set<string>();
+    return [...new Set((await this.rawNames(pattern)).map(String))].sort();
+  }
+
+  /** The same as Redis has them: a name need not be UTF-8. */
+  async rawNames(pattern: string): Promise<Buffer[]> {
+    const found = new Map<string, Buffer>();
     let cursor = "0";
     do {
       const [reply] = await this.ask([["SCAN", cursor, "MATCH", pattern, "COUNT", String(SCAN_COUNT)]]);
       const [next, names] = Array.isArray(reply) ? (reply as unknown[]) : [];
-      for (const name of Array.isArray(names) ? names : []) found.add(String(name));
+      for (const name of Array.isArray(names) ? (names as unknown[]) : [])
+        if (Buffer.isBuffer(name)) found.set(name.toString("latin1"), name);
       cursor = String(next ?? "0");
     } while (cursor !== "0");
-    return [...found].sort();
+    return [...found.values()];
   }
 
   /**
@@ -126,7 +158,7 @@ export class UserKeys {
    * @param bytes How much there may be to read.
    * @throws ConnectionLostError @throws RefusedError @throws NotServedError
    */
-  ask(commands: readonly (readonly string[])[], bytes = 0): Promise<unknown[]> {
+  ask(commands: readonly (readonly (string | Buffer)[])[], bytes = 0): Promise<unknown[]> {
     const deadlineMs = this.#deadlines.commandMs + (bytes / MEBIBYTE) * this.#deadlines.perMebibyteMs;
     const replies = commands.map((command) => this.#client.sendCommand(command, AS_BYTES).catch(undefinedIfWrongType));
     return withDeadline(Promise.all(replies), {
@@ -158,24 +190,33 @@ async function locate(
   if (address.sentinels !== undefined)
     return locatePrimary(address.sentinels, address.tls, deadlines.connectMs / 2, clock);
   if (address.cluster === undefined) return address;
-  const questions = address.cluster.map((seed) => ownerAccordingTo(seed, address, pattern, deadlines, clock));
+  const owner = (await slotMapOf(address.cluster, address, deadlines, clock)).ownerOf(pattern);
+  if (owner === undefined) throw new ConnectionLostError("No node of the cluster serves these keys.");
+  return owner;
+}
+
+/** From whichever node answers first. */
+function slotMapOf(
+  cluster: readonly RedisEndpoint[],
+  address: RedisAddress,
+  deadlines: GatewayDeadlines,
+  clock: Clock,
+): Promise<SlotMap> {
+  const questions = cluster.map((seed) => slotMapAccordingTo(seed, address, deadlines, clock));
   return Promise.any(questions).catch((error: AggregateError) => {
     throw error.errors[0];
   });
 }
 
-async function ownerAccordingTo(
+async function slotMapAccordingTo(
   seed: RedisEndpoint,
   address: RedisAddress,
-  pattern: string,
   deadlines: GatewayDeadlines,
   clock: Clock,
-): Promise<RedisEndpoint> {
+): Promise<SlotMap> {
   const gateway = new NodeRedisGateway({ ...address, ...seed }, deadlines, clock);
   try {
-    const owner = new SlotMap(await gateway.slotRanges()).ownerOf(pattern);
-    if (owner === undefined) throw new ConnectionLostError("No node of the cluster serves these keys.");
-    return owner;
+    return new SlotMap(await gateway.slotRanges());
   } finally {
     gateway.close();
   }

@@ -3,21 +3,28 @@ import { expect } from "chai";
 import { ask } from "#dist/cli/terminal.js";
 
 describe("a question on the terminal", () => {
-  for (const [typed, isYes] of [
-    ["\n", true],
-    ["y\n", true],
-    ["n\n", false],
-    [" No\n", false],
-    [undefined, false],
+  for (const [typed, byDefaultYes, byDefaultNo] of [
+    ["\n", true, false],
+    ["y\n", true, true],
+    ["n\n", false, false],
+    [" No\n", false, false],
+    ["what?\n", true, false],
+    [undefined, false, false],
   ] as const) {
-    it(`is answered ${isYes ? "yes" : "no"} by ${typed === undefined ? "the end of the input" : JSON.stringify(typed)}`, async () => {
-      const input = new PassThrough();
-      const output = new PassThrough();
-      const answer = ask("Go on? [Y/n] ", input, output);
-      if (typed === undefined) input.end();
-      else input.write(typed);
-      expect(await answer).to.equal(isYes);
-      expect(String(output.read())).to.contain("Go on? [Y/n] ");
-    });
+    for (const [isYesByDefault, isYes] of [
+      [true, byDefaultYes],
+      [false, byDefaultNo],
+    ] as const) {
+      const answer = typed === undefined ? "the end of the input" : JSON.stringify(typed);
+      it(`whose default is ${isYesByDefault ? "yes" : "no"} is answered ${isYes ? "yes" : "no"} by ${answer}`, async () => {
+        const input = new PassThrough();
+        const output = new PassThrough();
+        const asked = ask("Go on? ", { isYesByDefault, input, output });
+        if (typed === undefined) input.end();
+        else input.write(typed);
+        expect(await asked).to.equal(isYes);
+        expect(String(output.read())).to.contain("Go on? ");
+      });
+    }
   }
 });

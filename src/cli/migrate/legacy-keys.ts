@@ -133,6 +133,6 @@ function parse(text: string): unknown {
 }
 
 /** So that a user's id stands for itself: `alice*` is not everybody whose id begins so. */
-function escapePattern(text: string): string {
+export function escapePattern(text: string): string {
   return text.replace(/[\\*?[\]^-]/g, "\\$&");
 }
