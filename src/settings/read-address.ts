@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import type { RedisAddress, RedisEndpoint, SentinelAddress } from "../sync/redis-address.js";
 import type { MirrorOptions } from "./options.js";
 import type { Given, SettingsReader } from "./settings-reader.js";
@@ -76,11 +77,31 @@ function readEndpoint(text: unknown, defaultPort: number): RedisEndpoint | undef
 }
 
 function readTls(reader: SettingsReader, option: boolean | { ca?: string } | undefined): RedisAddress["tls"] {
-  if (typeof option === "object" && option !== null)
-    return { ca: reader.secret({ setting: "redis.tls.ca", value: option.ca }) };
+  if (typeof option === "object" && option !== null) {
+    const setting = "redis.tls.ca";
+    return { ca: expectCertificates(reader, setting, reader.secret({ setting, value: option.ca })) };
+  }
   const file = reader.text(reader.given("", undefined, "REDIS_TLS_CA"));
   const isOn = reader.boolean(reader.given("redis.tls", option, "REDIS_TLS"), file !== undefined);
-  return isOn ? { ca: file === undefined ? undefined : reader.file("REDIS_TLS_CA", file) } : undefined;
+  if (!isOn || file === undefined) return isOn ? { ca: undefined } : undefined;
+  return { ca: expectCertificates(reader, "REDIS_TLS_CA", reader.file("REDIS_TLS_CA", file)) };
+}
+
+/** Without one the system's authorities would be trusted, or nobody. */
+function expectCertificates(reader: SettingsReader, setting: string, pem: string | undefined): string | undefined {
+  if (pem === undefined) return undefined;
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
+  if (certificates.length === 0 || !certificates.every(isCertificate))
+    reader.reject(setting, "certificates in PEM", certificates.length === 0 ? "text without one" : "one that is none");
+  return pem;
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** The parts that the URL names; the message never quotes it, a password may be anywhere in it. */

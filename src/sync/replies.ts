@@ -1,3 +1,4 @@
+import { describeCertificateFailure } from "./certificate-failure.js";
 import { loadedClient } from "./client-loader.js";
 import { copyOf, isGzip, type StoredBody } from "./compression.js";
 import { ConnectionLostError, MirrorError, NotServedError, RefusedError } from "./errors.js";
@@ -14,7 +15,7 @@ const NOT_SERVED_REPLIES = new Set(["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"]);
  */
 export function classify(error: unknown): MirrorError {
   if (error instanceof MirrorError) return error;
-  if (!isReply(error)) return new ConnectionLostError(`The connection failed: ${describeConnectionError(error)}.`);
+  if (!isReply(error)) return new ConnectionLostError(describeConnectionError(error));
   const reply = /^([A-Z][A-Z0-9]+)(?: |$)/.exec(error.message)?.[1] ?? "UNKNOWN";
   if (NOT_SERVED_REPLIES.has(reply)) return new NotServedError(reply);
   return TRANSIENT_REPLIES.has(reply)
@@ -65,9 +66,11 @@ function isReply(error: unknown): error is Error {
   return client !== undefined && error instanceof client.ErrorReply;
 }
 
-/** A system error's code, else what happened to the client; a message may be anybody's words. */
+/** By a system error's code, else by what happened to the client; a message may be anybody's words. */
 function describeConnectionError(error: unknown): string {
   const code = (error as { code?: unknown } | null | undefined)?.code;
-  if (typeof code === "string") return code;
-  return loadedClient()?.describeClientError(error) ?? "for an unknown reason";
+  const certificate = typeof code === "string" ? describeCertificateFailure(code) : undefined;
+  if (certificate !== undefined) return certificate;
+  const what = typeof code === "string" ? code : loadedClient()?.describeClientError(error);
+  return `The connection failed: ${what ?? "for an unknown reason"}.`;
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import { makeCertificate } from "../support/certificate.js";
 import type { MirrorOptions } from "redis-mirrored";
 import { resolveSettings } from "#dist/settings/resolve-settings.js";
 import { describeProblem } from "#dist/settings/settings.js";
@@ -147,13 +148,27 @@ describe("the settings", () => {
   it("take the certificate authorities from a file or an option", () => {
     const folder = mkdtempSync(join(tmpdir(), "redis-mirrored-"));
     const file = join(folder, "ca.pem");
-    writeFileSync(file, "PEM");
-    expect(settingsOf({ env: { REDIS_TLS_CA: file } }).address.tls).to.deep.equal({ ca: "PEM" });
+    const bundle = `one\n${makeCertificate().cert}\nanother\n${makeCertificate().cert}`;
+    writeFileSync(file, bundle);
+    expect(settingsOf({ env: { REDIS_TLS_CA: file } }).address.tls).to.deep.equal({ ca: bundle });
     rmSync(folder, { recursive: true });
     expect(problemsOf({ env: { REDIS_TLS_CA: file } })).to.deep.equal([
       `Expected \`REDIS_TLS_CA\` to be a file that can be read, got \`${file}\` (ENOENT)`,
     ]);
-    expect(settingsOf({ redis: { tls: { ca: "PEM" } } }).address.tls).to.deep.equal({ ca: "PEM" });
+    expect(settingsOf({ redis: { tls: { ca: bundle } } }).address.tls).to.deep.equal({ ca: bundle });
+  });
+
+  it("are wrong where what is to be trusted holds no certificate: the system's authorities are not meant then", () => {
+    const broken = makeCertificate().cert.replace(/\n.{8}/, "\n########");
+    for (const [ca, got] of [
+      ["", "text without one"],
+      ["PEM", "text without one"],
+      [broken, "one that is none"],
+      [makeCertificate().cert + broken, "one that is none"],
+    ] as const)
+      expect(problemsOf({ redis: { tls: { ca } } })).to.deep.equal([
+        `Expected \`redis.tls.ca\` to be certificates in PEM, got ${got}`,
+      ]);
   });
 
   for (const [word, isEnabled] of [

@@ -9,8 +9,8 @@ export interface RedisClusterOptions {
   masters?: number;
   /** Of each master. */
   replicas?: number;
-  /** More of redis-server's options, for every node; of an option given twice the later counts. */
-  args?: readonly string[];
+  /** More of redis-server's options, for every node or for each; of an option given twice the later counts. */
+  args?: readonly string[] | ((index: number) => readonly string[]);
   /** Of clients, and of the nodes among each other. */
   password?: string;
 }
@@ -23,7 +23,12 @@ export class RedisCluster {
   readonly #folder = new TemporaryFolder();
   readonly #password: string | undefined;
 
-  private constructor(count: number, ports: readonly number[], args: readonly string[], password: string | undefined) {
+  private constructor(
+    count: number,
+    ports: readonly number[],
+    args: (index: number) => readonly string[],
+    password: string | undefined,
+  ) {
     this.#password = password;
     this.#busPorts = ports.slice(count);
     this.nodes = ports.slice(0, count).map((port, index) => {
@@ -31,7 +36,7 @@ export class RedisCluster {
       const files = ["--dir", this.#folder.path, "--cluster-config-file", `nodes-${port}.conf`];
       const cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "500", ...DISKLESS_REPLICATION];
       const secrets = password === undefined ? [] : ["--requirepass", password, "--masterauth", password];
-      return RedisServer.at(port, ...cluster, ...bus, ...files, ...secrets, ...args);
+      return RedisServer.at(port, ...cluster, ...bus, ...files, ...secrets, ...args(index));
     });
   }
 
@@ -41,7 +46,12 @@ export class RedisCluster {
    */
   static async start({ masters = 3, replicas = 0, args = [], password }: RedisClusterOptions = {}) {
     const count = masters * (1 + replicas);
-    const cluster = new RedisCluster(count, await freePorts(2 * count), args, password);
+    const cluster = new RedisCluster(
+      count,
+      await freePorts(2 * count),
+      typeof args === "function" ? args : () => args,
+      password,
+    );
     try {
       await Promise.all(cluster.nodes.map((node) => node.restart()));
       await cluster.#join(masters);

@@ -214,9 +214,24 @@ describe("a connection", () => {
       for (const ca of [undefined, makeCertificate().cert])
         expect(await failureOf(open(encrypted(ca), toGuarded).promise)).to.include({
           code: "CONNECTION_LOST",
-          message: "The connection failed: DEPTH_ZERO_SELF_SIGNED_CERT.",
+          message:
+            "The server's certificate is refused, DEPTH_ZERO_SELF_SIGNED_CERT: nobody who is trusted vouches for it; REDIS_TLS_CA names a file of authorities to trust.",
         });
       expect(guarded.received).to.deep.equal([]);
+    });
+
+    it("is verified and no older than TLS 1.2, whatever the process's own defaults are", async () => {
+      const module = await loadClient();
+      let options: unknown;
+      const RedisClient = new Proxy(module.RedisClient, {
+        construct(target, args: [{ socket: unknown }]) {
+          options = args[0].socket;
+          return Reflect.construct(target, args) as object;
+        },
+      });
+      const load = async () => ({ ...module, RedisClient });
+      await open({ ...encrypted(certificate.cert), load }, toGuarded).promise;
+      expect(options).to.include({ tls: true, rejectUnauthorized: true, minVersion: "TLSv1.2", ca: certificate.cert });
     });
 
     it("is not made to a server that does not encrypt, which gets to know nothing", async () => {
