@@ -98,7 +98,8 @@ function expectCertificates(reader: SettingsReader, setting: string, pem: string
 
 function isCertificate(pem: string): boolean {
   try {
-    return new X509Certificate(pem) !== undefined;
+    void new X509Certificate(pem);
+    return true;
   } catch {
     return false;
   }
