@@ -37,6 +37,10 @@ const COMMANDS: Record<string, Command> = {
     summary: "Make an overwritten version the current one again",
     run: async (args) => (await import("./versions.js")).restore(args),
   },
+  keygen: {
+    summary: "Make a key for encrypted records, or show the ids of those at hand",
+    run: async (args) => (await import("./keygen.js")).keygen(args),
+  },
 };
 
 const HELP = `redis-mirrored <command> [options]

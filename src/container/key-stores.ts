@@ -1,12 +1,19 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
+import { link, mkdir, open, readFile, realpath, rename, unlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import type { SecretStorage } from "../settings/options.js";
 import type { KeyStore } from "../sync/key-ring.js";
+import { withFileLock } from "./file-lock.js";
+
+/** A store the keys of which can be changed: rotated, imported, forgotten. */
+export interface ChangeableKeyStore extends KeyStore {
+  /** Keeps `next` where it keeps `expected`. `false`: it keeps something else, and goes on doing so. */
+  replace(expected: string, next: string): Promise<boolean>;
+}
 
 /** A file that only its owner may read. */
-export class FileKeyStore implements KeyStore {
+export class FileKeyStore implements ChangeableKeyStore {
   readonly #path: string;
 
   constructor(path: string) {
@@ -25,7 +32,7 @@ export class FileKeyStore implements KeyStore {
   async storeIfAbsent(key: string): Promise<string> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     const draft = `${this.#path}.${randomUUID()}`;
-    await writeFile(draft, `${key}\n`, { mode: 0o600, flag: "wx" });
+    await writeFile(draft, `${key}\n`, { mode: 0o600, flag: "wx", flush: true });
     try {
       // A link appears whole or not at all, and only where nothing is: of two processes that start together one keeps
       // its key, and the other reads that one, never half of it.
@@ -38,6 +45,33 @@ export class FileKeyStore implements KeyStore {
       await unlink(draft);
     }
   }
+
+  async replace(expected: string, next: string): Promise<boolean> {
+    // Where the file is a link to another, that one is replaced, and the link stays.
+    const path = await realpath(this.#path);
+    return withFileLock(`${path}.lock`, async () => {
+      if ((await this.load()) !== expected) return false;
+      const draft = `${path}.${randomUUID()}`;
+      try {
+        // On the disk before it takes the place of the only copy there is, and that before anything is encrypted by it.
+        await writeFile(draft, `${next}\n`, { mode: 0o600, flag: "wx", flush: true });
+        await rename(draft, path);
+      } catch (error) {
+        await unlink(draft).catch(() => {});
+        throw error;
+      }
+      await flushFolder(dirname(path));
+      return true;
+    });
+  }
+}
+
+/** So that a new name in it outlives a loss of power. Not every system can open a folder, and then it need not. */
+async function flushFolder(path: string): Promise<void> {
+  const folder = await open(path, "r").catch(() => undefined);
+  if (folder === undefined) return;
+  await folder.sync().catch(() => {});
+  await folder.close();
 }
 
 /** `$XDG_CONFIG_HOME/redis-mirrored/key`, by default `~/.config/redis-mirrored/key`; on Windows below `%APPDATA%`. */
@@ -46,10 +80,11 @@ export function defaultKeyFile(env: Record<string, string | undefined>): string 
   return join(base, "redis-mirrored", "key");
 }
 
-const SECRET_NAME = "redisMirrored.key";
+/** Under which VS Code's SecretStorage has it. */
+export const SECRET_NAME = "redisMirrored.key";
 
 /** VS Code's SecretStorage, which the operating system's keychain encrypts. */
-export class SecretKeyStore implements KeyStore {
+export class SecretKeyStore implements ChangeableKeyStore {
   readonly #secrets: SecretStorage;
 
   constructor(secrets: SecretStorage) {
@@ -66,5 +101,11 @@ export class SecretKeyStore implements KeyStore {
     await this.#secrets.store(SECRET_NAME, key);
     // Another window may have stored its own at the same time; the one that is kept now is everybody's.
     return (await this.load()) ?? key;
+  }
+
+  async replace(expected: string, next: string): Promise<boolean> {
+    if ((await this.load()) !== expected) return false;
+    await this.#secrets.store(SECRET_NAME, next);
+    return (await this.load()) === next;
   }
 }

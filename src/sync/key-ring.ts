@@ -4,6 +4,9 @@ import { KeyRingError } from "./errors.js";
 /** AES-256: exactly this many bytes, no passphrases. */
 export const KEY_BYTES = 32;
 
+/** The command that makes one, for whoever has given something else. */
+export const MAKES_A_KEY = "npx redis-mirrored keygen";
+
 /** One symmetric key, and the id by which a ciphertext says that it was made with it. */
 export interface MirrorKey {
   /** 11 characters, derived from the key: the `kid` of a JWE. */
@@ -39,13 +42,23 @@ export function parseKeys(text: string): MirrorKey[] {
 }
 
 function parseKey(text: string, which: string): MirrorKey {
-  const isBase64url = /^[A-Za-z0-9_-]+=?$/.test(text);
-  const bytes = isBase64url ? Buffer.from(text, "base64url") : undefined;
-  if (bytes?.length !== KEY_BYTES) {
-    const got = bytes === undefined ? `${text.length} characters that are not base64url` : `${bytes.length} bytes`;
-    throw new KeyRingError(`Expected ${which} to be ${KEY_BYTES} bytes in base64url (43 characters), got ${got}`);
+  const got = describeIfNoKey(text);
+  if (got !== undefined) {
+    const expected = `Expected ${which} to be ${KEY_BYTES} bytes in base64url (43 characters)`;
+    throw new KeyRingError(`${expected}, got ${got}; make one: ${MAKES_A_KEY}`);
   }
+  const bytes = Buffer.from(text, "base64url");
   return { id: keyId(bytes), bytes };
+}
+
+/** What is wrong with a text that should be a key, without quoting it; `undefined`: nothing. */
+function describeIfNoKey(text: string): string | undefined {
+  if (!/^[A-Za-z0-9_-]+=?$/.test(text)) return `${text.length} characters that are not base64url`;
+  const bytes = Buffer.from(text, "base64url");
+  if (bytes.length !== KEY_BYTES) return `${bytes.length} bytes`;
+  // The last of 43 characters says four bits alone, and in three of four passphrases of that length it would say six.
+  const isWhole = bytes.toString("base64url") === text.replace("=", "");
+  return isWhole ? undefined : `${text.length} characters that no ${KEY_BYTES} bytes are written as`;
 }
 
 /** Derived from the key, so that two machines with the same key agree on it; too short to say anything of the key. */

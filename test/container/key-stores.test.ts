@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -38,6 +38,46 @@ describe("the key file", () => {
     expect(await readFile(file, "utf8")).to.equal("sk-canary");
   });
 
+  it("is replaced whole, by what only its owner may read, if it still is what was read", async () => {
+    const [first, second, third] = [generateKey(), generateKey(), generateKey()];
+    const store = new FileKeyStore(file);
+    await store.storeIfAbsent(first);
+    expect(await store.replace(first, `${second},${first}`)).to.equal(true);
+    expect(await store.replace(first, `${third},${first}`)).to.equal(false);
+    expect(await readFile(file, "utf8")).to.equal(`${second},${first}\n`);
+    expect((await stat(file)).mode & 0o777).to.equal(0o600);
+    expect(await readdir(join(folder, "below"))).to.deep.equal(["key"]);
+  });
+
+  it("holds the key of one, and loses none, where several are added at the same time", async () => {
+    const first = generateKey();
+    await new FileKeyStore(file).storeIfAbsent(first);
+    const keys = Array.from({ length: 8 }, generateKey);
+    const replaced = await Promise.all(keys.map((key) => new FileKeyStore(file).replace(first, `${key},${first}`)));
+    expect(replaced.filter(Boolean)).to.have.lengthOf(1);
+    expect(await readFile(file, "utf8")).to.equal(`${keys[replaced.indexOf(true)]},${first}\n`);
+  });
+
+  it("is replaced where a link leads to, and the link stays", async () => {
+    const [first, second] = [generateKey(), generateKey()];
+    await new FileKeyStore(file).storeIfAbsent(first);
+    const link = join(folder, "link");
+    await symlink(file, link);
+    expect(await new FileKeyStore(link).replace(first, second)).to.equal(true);
+    expect(await readFile(file, "utf8")).to.equal(`${second}\n`);
+    expect(await readlink(link)).to.equal(file);
+  });
+
+  it("is what it was where it cannot be replaced", async () => {
+    const first = generateKey();
+    await new FileKeyStore(file).storeIfAbsent(first);
+    await mkdir(`${file}.lock`);
+    const error = await new FileKeyStore(file).replace(first, generateKey()).catch((reason: unknown) => reason);
+    expect(error).to.have.property("code", "EISDIR");
+    expect(await readFile(file, "utf8")).to.equal(`${first}\n`);
+    expect(await readdir(join(folder, "below"))).to.have.members(["key", "key.lock"]);
+  });
+
   it("lies below the user's configuration", () => {
     expect(defaultKeyFile({ XDG_CONFIG_HOME: "/x" })).to.equal(join("/x", "redis-mirrored", "key"));
     expect(defaultKeyFile({ HOME: "/h" })).to.equal(join("/h", ".config", "redis-mirrored", "key"));
@@ -61,5 +101,17 @@ describe("the key in VS Code's SecretStorage", () => {
     let kept: string | undefined;
     const store = new SecretKeyStore({ get: async () => kept, store: async () => void (kept = theirs) });
     expect(await store.storeIfAbsent(ours)).to.equal(theirs);
+  });
+
+  it("is replaced if it still is what was read, and the answer is whether it is now what it should be", async () => {
+    const [first, second, third] = [generateKey(), generateKey(), generateKey()];
+    let kept = first;
+    const store = new SecretKeyStore({ get: async () => kept, store: async (_name, value) => void (kept = value) });
+    expect(await store.replace(second, third)).to.equal(false);
+    expect(kept).to.equal(first);
+    expect(await store.replace(first, second)).to.equal(true);
+    expect(kept).to.equal(second);
+    const raced = new SecretKeyStore({ get: async () => kept, store: async () => void (kept = first) });
+    expect(await raced.replace(second, third)).to.equal(false);
   });
 });

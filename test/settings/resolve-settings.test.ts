@@ -218,11 +218,11 @@ describe("the settings", () => {
     ],
     [
       { env: { ROO_MIRROR_KEY: "canary" } },
-      "Expected `ROO_MIRROR_KEY` to be keys of 32 bytes in base64url, separated by commas, got 4 bytes",
+      "Expected `ROO_MIRROR_KEY` to be keys of 32 bytes in base64url, separated by commas, got 4 bytes; make one: npx redis-mirrored keygen",
     ],
     [
       { keys: ["can ary"] },
-      "Expected `keys` to be keys of 32 bytes in base64url, separated by commas, got 7 characters that are not base64url",
+      "Expected `keys` to be keys of 32 bytes in base64url, separated by commas, got 7 characters that are not base64url; make one: npx redis-mirrored keygen",
     ],
     [
       { env: { REDIS_SENTINELS: "one,user:canary@two" } },

@@ -264,7 +264,7 @@ describe("keys", () => {
     [`${KEY},AAAA`, "Expected key 2 of 2 to be 32 bytes in base64url (43 characters), got 3 bytes"],
   ] as const) {
     it(`are refused with how long they are, and not with what they are: ${message.slice(-40)}`, () => {
-      expect(() => parseKeys(text)).to.throw(message);
+      expect(() => parseKeys(text)).to.throw(`${message}; make one: npx redis-mirrored keygen`);
     });
   }
 

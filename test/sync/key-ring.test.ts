@@ -29,10 +29,13 @@ describe("the key ring", () => {
     ["a key in hexadecimal", Buffer.alloc(32, 0xab).toString("hex")],
     ["a key in base64 proper", Buffer.alloc(32, 0xff).toString("base64")],
     ["a comma at the end", `${KEY},`],
+    ["a passphrase", "correct horse battery staple"],
+    ["a passphrase as long as a key", "correct-horse-battery-staple-and-then-some-"],
   ] as const) {
     it(`refuses ${title} without quoting it`, () => {
       const error = errorOf(() => parseKeys(text));
       expect(error).to.have.property("code", "KEY_RING");
+      expect(error.message).to.match(/; make one: npx redis-mirrored keygen$/);
       for (const part of text.split(",").filter((each) => each !== ""))
         expect(inspect(error, { depth: Infinity })).not.to.contain(part);
     });
