@@ -5,7 +5,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 const FORM = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/;
-const CHECKS = ["lint", "check:format", "check:package", "test"];
+const CHECKS = ["lint", "check:format", "check:package", "check:supply-chain", "test"];
 const CHANGED = ["package.json", "package-lock.json", "CHANGELOG.md"];
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { "dry-run": { type: "boolean" } } });

@@ -25,6 +25,7 @@ describe("the release script", function () {
         lint: note("lint"),
         "check:format": note("format"),
         "check:package": note("package"),
+        "check:supply-chain": note("supply-chain"),
         test: note("test"),
         build: note("build"),
       },
@@ -65,7 +66,14 @@ describe("the release script", function () {
     const { status, stdout } = release("0.2.0");
     expect(status).to.equal(0);
     expect(existsSync(join(folder, "dist"))).to.equal(false);
-    expect(read(".git/ran").trim().split("\n")).to.deep.equal(["lint", "format", "package", "test", "build"]);
+    expect(read(".git/ran").trim().split("\n")).to.deep.equal([
+      "lint",
+      "format",
+      "package",
+      "supply-chain",
+      "test",
+      "build",
+    ]);
     expect(versionOf()).to.equal("0.2.0");
     expect(read("CHANGELOG.md")).to.equal(CHANGELOG.replace("Unreleased", `0.2.0 (${TODAY})`));
     expect(existsSync(join(folder, "small-0.2.0.tgz"))).to.equal(true);

@@ -1,0 +1,93 @@
+// Whether the package, as npm would pack it now, holds what it should and nothing else: `npm run check:tarball`.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, posix } from "node:path";
+import { conclude } from "./locked-packages.mjs";
+
+/** Each file is of one of these kinds, and of each kind there is one. What is compiled has a source in `src`. */
+const KINDS = [
+  {
+    name: "manifest, licence and READMEs",
+    form: /^(package\.json|LICENSE|(README|CHANGELOG|SECURITY)(\.zh-CN)?\.md)$/,
+  },
+  { name: "documentation", form: /^docs\/([a-z-]+\/)*([a-z-]+|README|redis-mirrored\.api)\.md$/ },
+  { name: "samples", form: /^samples\/[a-z_-]+\.(json|py)$/ },
+  { name: "sources", form: /^src\/([a-z-]+\/)*[a-z-]+\.ts$/ },
+  { name: "compiled sources", form: /^dist\/(([a-z-]+\/)*[a-z-]+)\.(js|d\.ts)(\.map)?$/, isOfSource: true },
+  { name: "the extension, bundled", form: /^dist\/bundle\/([a-z-]+\.cjs|third-party-licences\.txt)$/ },
+];
+
+/** What tells a secret, or a machine, whatever file it is in. */
+const SECRETS = [
+  { name: "a private key", form: /-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]/ },
+  { name: "a token", form: /\b(npm_[A-Za-z0-9]{36}|gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{22}|AKIA[0-9A-Z]{16})\b/ },
+  { name: "a token of npm's settings", form: /:_(authToken|password|auth)\s*=/ },
+  { name: "the path of this machine", form: pathsOfMachine() },
+];
+
+const MAX_UNPACKED_BYTES = 5_000_000;
+const MAX_PACKED_BYTES = 1_250_000;
+
+const { files, size, unpackedSize } = pack();
+const paths = new Set(files.map(({ path }) => path));
+const problems = [
+  ...files.flatMap(({ path }) => problemsOf(path)),
+  ...KINDS.filter(({ form }) => !files.some(({ path }) => form.test(path))).map(
+    ({ name }) => `expected ${name}, got none`,
+  ),
+  ...namedByManifest()
+    .filter((path) => !paths.has(path))
+    .map((path) => `expected ${path}, which package.json names`),
+];
+if (unpackedSize > MAX_UNPACKED_BYTES || size > MAX_PACKED_BYTES)
+  problems.push(
+    `expected at most ${MAX_UNPACKED_BYTES} bytes, packed ${MAX_PACKED_BYTES}, got ${unpackedSize}, packed ${size}`,
+  );
+conclude("tarball", problems, `${files.length} files, ${unpackedSize} bytes, packed ${size}, as expected.`);
+
+function problemsOf(path) {
+  const kind = KINDS.find(({ form }) => form.test(path));
+  if (kind === undefined) return [`expected nothing else, got ${path}`];
+  const [, name] = kind.form.exec(path);
+  if (kind.isOfSource === true && !existsSync(`src/${name}.ts`)) return [`${path} is compiled from what is not there`];
+  const text = readFileSync(path, "utf8");
+  const found = SECRETS.filter(({ form }) => form.test(text)).map((secret) => `${path} holds ${secret.name}`);
+  return path.endsWith(".map") ? [...found, ...problemsOfMap(path, JSON.parse(text))] : found;
+}
+
+/** A map that leads out of the package says what lies on the machine that packed it. */
+function problemsOfMap(path, { sources, sourceRoot = "", sourcesContent }) {
+  const outside = sources
+    .map((source) => posix.join(dirname(path), sourceRoot, source))
+    .filter((source) => !paths.has(source))
+    .map((source) => `${path} names ${source}, which is not in the package`);
+  return sourcesContent === undefined ? outside : [...outside, `${path} holds sources, which are beside it already`];
+}
+
+function namedByManifest() {
+  const { main, types, bin = {}, exports = {} } = JSON.parse(readFileSync("package.json", "utf8"));
+  const entries = Object.values(exports).flatMap((entry) =>
+    typeof entry === "string" ? [entry] : Object.values(entry),
+  );
+  return [main, types, ...Object.values(bin), ...entries].filter(Boolean).map((path) => posix.normalize(path));
+}
+
+function pathsOfMachine() {
+  const escaped = [process.cwd(), homedir()]
+    .filter((path) => path.length > 1)
+    .map((path) => path.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`(${escaped.join("|")})(?![\\w.-])`);
+}
+
+function pack() {
+  const { stdout, status, error } = spawnSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+    maxBuffer: 2 ** 26,
+  });
+  if (error) throw error;
+  if (status !== 0) throw new Error("`npm pack` failed");
+  // A list in some versions of npm, by name in others.
+  return Object.values(JSON.parse(stdout))[0];
+}
