@@ -26,6 +26,7 @@ export {
   MirrorError,
   NotServedError,
   RefusedError,
+  UnknownKeyError,
   UnreadableValueError,
   VersionNotFoundError,
 } from "./sync/errors.js";

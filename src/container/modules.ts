@@ -92,6 +92,7 @@ function serviceOf(
     codec: new Codec(keyRing, { isCompressing: settings.isCompressing }),
     timings: settings.timings,
     isSharedLive: settings.isSharedLive,
+    overwritesUnreadable: settings.overwritesUnreadable,
     ...(memento !== undefined && { memento }),
   });
 }

@@ -52,6 +52,11 @@ export interface MirrorOptions {
   memento?: Memento;
   /** Records of the host's own, made with `defineRecord`. */
   records?: RecordDefinition[];
+  /**
+   * Whether what lies in Redis is overwritten also where it is encrypted in a way that this machine cannot read: what is
+   * overwritten is kept beside. Default false: the save waits until the key is here.
+   */
+  overwriteUnreadable?: boolean;
   /** Whether what is not encrypted goes to Redis as gzip of its JSON. It is read either way. Default false. */
   compression?: boolean;
   /**

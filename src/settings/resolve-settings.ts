@@ -20,6 +20,10 @@ export function resolveSettings(options: MirrorOptions): SettingsResult {
     keys: readKeys(reader, options),
     records: options.records ?? [],
     isCompressing: reader.boolean(reader.given("compression", options.compression, "ROO_MIRROR_COMPRESSION"), false),
+    overwritesUnreadable: reader.boolean(
+      reader.given("overwriteUnreadable", options.overwriteUnreadable, "ROO_MIRROR_OVERWRITE_UNREADABLE"),
+      false,
+    ),
     timings: readTimings(reader, options.timings ?? {}),
   };
   // Whoever switched it off does not want to hear what else is wrong.

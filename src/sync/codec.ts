@@ -1,5 +1,5 @@
 import { compress, inflate, type StoredBody } from "./compression.js";
-import { decrypt, encrypt } from "./encryption.js";
+import { decrypt, encrypt, SEALED_BEGINNING } from "./encryption.js";
 import { UnreadableValueError } from "./errors.js";
 import type { KeyRing } from "./key-ring.js";
 import type { RecordDefinition } from "./records.js";
@@ -21,6 +21,16 @@ export class Codec {
   constructor(keyRing: KeyRing, { isCompressing = false }: CodecOptions = {}) {
     this.#keyRing = keyRing;
     this.isCompressing = isCompressing;
+  }
+
+  /** With which keys what is encrypted can be read here. @throws KeyRingError */
+  keyIds(): Promise<readonly string[]> {
+    return this.#keyRing.decryptionKeyIds();
+  }
+
+  /** Whether a key can be had, also one that was added to the ring just now. @throws KeyRingError */
+  async hasKey(id: string): Promise<boolean> {
+    return (await this.#keyRing.decryptionKey(id)) !== undefined && (await this.keyIds()).includes(id);
   }
 
   /** @param version Of the save, to which a secret is bound. @throws KeyRingError */
@@ -55,10 +65,17 @@ export class Codec {
     version: Version | undefined,
     maxBytes = MAX_VALUE_BYTES,
   ): Promise<string> {
-    if (!record.encrypted) return inflate(stored, maxBytes);
+    if (!record.encrypted) return inflate(expectOpen(stored), maxBytes);
     if (typeof stored !== "string") throw new UnreadableValueError("It is gzip, and no JWE.");
     return decrypt(stored, redisKey, this.#keyRing, version);
   }
+}
+
+/** Of an instance that encrypts more records than this one. */
+function expectOpen(stored: StoredBody): StoredBody {
+  if (typeof stored === "string" && stored.startsWith(SEALED_BEGINNING))
+    throw new UnreadableValueError("It is encrypted, and here this record is not.");
+  return stored;
 }
 
 function parse(record: RecordDefinition, text: string): unknown {

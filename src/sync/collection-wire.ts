@@ -12,7 +12,7 @@ import type {
   StoredItem,
   WireItem,
 } from "./redis-gateway.js";
-import { absentIfWrongType, AS_BYTES, bodiesOf, textOf, textsOf } from "./replies.js";
+import { absentIfWrongType, AS_BYTES, bodiesOf, textOf, textsOf, unknownKeyOf } from "./replies.js";
 import type { Script, ScriptCall } from "./script-calls.js";
 import { parseVersion, type Version } from "./version.js";
 
@@ -25,13 +25,16 @@ const FINGERPRINT = new RegExp(`^[0-9a-f]{${FINGERPRINT_LENGTH}}$`);
 
 /** @param horizon From after which versions are not believed, ms since 1970, 13 digits. */
 export function toMergeCall(write: CollectionWrite, horizon: string): ScriptCall {
-  const { redisKey, version, items, ttlSeconds, limit, isClear, keepsPrevious } = write;
-  const flags = keepsPrevious || isClear ? ` ${keepsPrevious ? "k" : ""}${isClear ? "c" : ""}` : "";
+  const { redisKey, version, items, ttlSeconds, limit, isClear, keepsPrevious, overwritesUnreadable } = write;
+  const flags = `${keepsPrevious ? "k" : ""}${isClear ? "c" : ""}${overwritesUnreadable === true ? "o" : ""}`;
   return {
     script: SCRIPT,
     keys: [redisKey, bookkeepingKey(redisKey, "items")],
     keptKey: bookkeepingKey(redisKey, "kept"),
-    args: [`${version} ${horizon} ${ttlSeconds} ${limit}${flags}`, ...items.map((item) => toArgument(item, version))],
+    args: [
+      `${version} ${horizon} ${ttlSeconds} ${limit}${flags && ` ${flags}`}`,
+      ...items.map((item) => toArgument(item, version)),
+    ],
   };
 }
 
@@ -50,7 +53,8 @@ export function itemBytesOf({ items }: CollectionWrite): number {
 }
 
 export function toMergeOutcome(reply: unknown): MergeOutcome {
-  if (reply instanceof MirrorError) return { kind: "failed", error: reply };
+  const error = reply instanceof MirrorError ? reply : unknownKeyOf(reply, false);
+  if (error !== undefined) return { kind: "failed", error };
   const [version, fingerprint, ...pairs] = textsOf(reply);
   const superseded = new Map<string, Version>();
   for (let index = 0; index + 1 < pairs.length; index += 2) superseded.set(pairs[index]!, pairs[index + 1]!);

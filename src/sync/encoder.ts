@@ -101,6 +101,16 @@ export class Encoder {
     return this.#bounded(this.#codec.decrypt(record, redisKey, stored, version, maxBytes));
   }
 
+  /** With which keys what is encrypted can be read here; none where the key store does not say. Does not reject. */
+  async keyIds(): Promise<readonly string[]> {
+    return this.#bounded(this.#codec.keyIds()).catch(() => []);
+  }
+
+  /** Whether a key can be had, also one that was added just now. Does not reject. */
+  async hasKey(id: string): Promise<boolean> {
+    return this.#bounded(this.#codec.hasKey(id)).catch(() => false);
+  }
+
   /** Lets go of a keychain that is being asked. */
   close(): void {
     for (const abandon of this.#abandons) abandon(new KeyRingError("The mirror was closed"));

@@ -13,6 +13,15 @@ const TAG_BYTES = 16;
 /** How every JWE of the mirror begins: members in this order, without spaces. */
 export const JWE_BEGINNING = '{"protected":"';
 
+/** How the header of every JWE of the mirror begins, up to the id of its key: 36 bytes, so 48 characters stand for just them. */
+const HEADER_BEGINNING = toBase64url(`{"alg":"${KEY_MANAGEMENT}","enc":"${CONTENT_ENCRYPTION}","kid":"`);
+
+/** How every value begins that the mirror has encrypted, whatever the key. */
+export const SEALED_BEGINNING = `${JWE_BEGINNING}${HEADER_BEGINNING}`;
+
+/** How a header goes on after the key's id, of 11 characters, where it says a version: by that scripts tell it without decoding it. */
+export const VERSION_MEMBER = toBase64url(',"v');
+
 /** RFC 7516 §7.2.2, flattened JSON serialization; every member is base64url. */
 interface FlattenedJwe {
   readonly protected: string;
@@ -77,7 +86,8 @@ export async function decrypt(
   const jwe = parseJwe(stored);
   const { kid, ver } = parseHeader(jwe.protected);
   const key = await keyRing.decryptionKey(kid);
-  if (key === undefined) throw new UnreadableValueError("It was encrypted with a key that this machine does not have.");
+  if (key === undefined)
+    throw new UnreadableValueError(`It was encrypted with ${nameKey(kid)}, which this machine does not have.`);
   const [iv, tag] = [fromBase64url(jwe.iv), fromBase64url(jwe.tag)];
   if (iv.length !== IV_BYTES) throw new UnreadableValueError("It does not decrypt.");
   let plaintext: Buffer;
@@ -104,6 +114,31 @@ export function headerOf(stored: string): JweHeader | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** As `headerOf`, of the header alone, as it stands in the JWE. The id is one that may be shown to people. */
+export function keyIdIn(encodedHeader: string): string | undefined {
+  try {
+    const { kid } = parseHeader(encodedHeader);
+    return isShowable(kid) ? kid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** How the header of a JWE begins that the mirror has made with a key: in whole groups of four characters. */
+export function headerBeginningUnder(kid: string): string {
+  const { length } = Buffer.from(JSON.stringify(kid).slice(1));
+  return `${HEADER_BEGINNING}${toBase64url(JSON.stringify(kid).slice(1)).slice(0, Math.floor(length / 3) * 4)}`;
+}
+
+/** An id is no secret, but what stands in Redis may be anything. */
+function nameKey(kid: string): string {
+  return isShowable(kid) ? `the key ${kid}` : "a key";
+}
+
+function isShowable(kid: string): boolean {
+  return /^[A-Za-z0-9_-]{1,64}$/.test(kid);
 }
 
 /** What the tag vouches for beside the text (RFC 7516 §5.1, step 14). */

@@ -58,6 +58,37 @@ export class UnreadableValueError extends MirrorError {
   readonly code = "UNREADABLE_VALUE";
 }
 
+/** How to go on where something is not overwritten. */
+const OVERWRITING = "or have it overwritten: ROO_MIRROR_OVERWRITE_UNREADABLE=true";
+
+/**
+ * What lies in Redis is encrypted in a way that this instance cannot read, so it is not overwritten. The connection is
+ * fine; somebody has to bring the key here, or to say that it may go.
+ */
+export class UnknownKeyError extends MirrorError {
+  override readonly name = "UnknownKeyError";
+  readonly code = "UNKNOWN_KEY";
+
+  /** Of the key that is missing here; `undefined`: it is encrypted in a form that is not known here. */
+  readonly keyId: string | undefined;
+
+  /** @param isSecretHere Whether this instance encrypts the record too. */
+  constructor(keyId: string | undefined, isSecretHere: boolean, options?: ErrorOptions) {
+    const key = keyId === undefined ? "in a form that this release does not know" : `with the key ${keyId}`;
+    const remedy =
+      keyId === undefined
+        ? "Update redis-mirrored"
+        : `Import that key or add it to ROO_MIRROR_KEY ("npx redis-mirrored rotate" then brings all under one)`;
+    super(
+      isSecretHere
+        ? `In Redis it is encrypted ${key}${keyId === undefined ? "" : ", which this machine does not have"}. ${remedy}, ${OVERWRITING}.`
+        : `In Redis it is encrypted ${key}, and here it is not. Set ROO_MIRROR_ENCRYPT=all, ${OVERWRITING}.`,
+      options,
+    );
+    this.keyId = keyId;
+  }
+}
+
 /** A key that is not 32 bytes of base64url, or a key store that cannot be read. Carries no part of a key. */
 export class KeyRingError extends MirrorError {
   override readonly name = "KeyRingError";

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "./clock.js";
-import { type MirrorError, RefusedError } from "./errors.js";
+import { type MirrorError, RefusedError, UnknownKeyError } from "./errors.js";
 import type { SyncTimings } from "./timings.js";
 import { type BufferLimits, WriteBuffer } from "./write-buffer.js";
 import { combineWrites, type PendingWrite } from "./writes.js";
@@ -13,8 +13,8 @@ export interface HeldWritesOptions {
 }
 
 /**
- * What Redis refused while it took other records: because of an access list, or of a cluster that lacks a node. It waits
- * apart, so as not to hold up the others, and says nothing about the server.
+ * What Redis refused while it took other records: because of an access list, or of a cluster that lacks a node; and what
+ * would overwrite something that nobody here can read. It waits apart, so as not to hold up the others, and says nothing about the server.
  */
 export class HeldWrites {
   readonly #options: HeldWritesOptions;
@@ -69,7 +69,8 @@ export class HeldWrites {
     const { limits, timings } = this.#options;
     add(this.#known, write.redisKey, limits.maxKeys);
     this.#reason = error.message;
-    this.#setTimer(error instanceof RefusedError ? timings.pauseMs : timings.healthCheckMs);
+    const isForPeople = error instanceof RefusedError || error instanceof UnknownKeyError;
+    this.#setTimer(isForPeople ? timings.pauseMs : timings.healthCheckMs);
     return this.#writes.put(write);
   }
 

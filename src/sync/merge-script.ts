@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { KEEP_PART, UNKNOWN_VERSION } from "./script-parts.js";
+import { KEEP_PART, SEALED_PART, UNKNOWN_VERSION } from "./script-parts.js";
 
 /** The fields beside the items in a collection's hash. No item's id begins with `~`. */
 export const STATE_FIELD = "~state";
@@ -25,7 +25,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  * are: the others become members too, once, and the array is the members one after the other.
  *
  * KEYS: the array, the items, and where something is to be kept: kept. ARGV: `<version> <horizon, 13 digits> <ttl, s>
- * <limit>`, and flags if any, ` k` keeps the previous array, ` c` lets all before `<version>` go. Then for each item
+ * <limit>`, and flags if any, ` k` keeps the previous array, ` c` lets all before `<version>` go, ` o` overwrites an array that
+ * is encrypted. Then for each item
  * `<id> <version> <seen, or -> <recency> <body>` or `<id> <version> <seen, or -> deleted`, a version `-` being that of the
  * header. One argument and not five, since each costs as much again as how new an item is.
  *
@@ -34,7 +35,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  * the last clear, or -> <number of fields at which tombstones are looked through>`.
  *
  * Answers the version and the fingerprint of the state, then the id of each item that is there in a later version, and that
- * version; or `KEEP`, which asks for the third key. Says on the array's key, as a channel, who has changed it.
+ * version; or `KEEP`, which asks for the third key; or `UNREADABLE` and the header of an array that is encrypted. Says on the array's key, as a channel, who has changed it.
  *
  * Its first write is one that a server without memory refuses, so it is applied whole or not at all.
  */
@@ -43,6 +44,8 @@ local version, horizon, ttl, limit, flags = string.match(ARGV[1], '^(%S+) (%S+) 
 limit = tonumber(limit)
 
 ${KEEP_PART}
+
+${SEALED_PART}
 
 -- Not by the server's locale, in which two texts may be in another order than elsewhere.
 local function isBefore(a, b)
@@ -298,6 +301,8 @@ local array = toArray()
 
 if hasChanged then
   local previous = (isToBeKept or not state) and hasArray and length > 2 and redis.call('GET', KEYS[1])
+  local sealed = previous and not string.find(flags, 'o', 1, true) and sealedHeaderOf(previous)
+  if sealed then return refuse(sealed) end
   if previous and previous ~= array then
     local known = state and string.match(state, form) and state
     local failure = keep(known or '${UNKNOWN_VERSION}', previous)

@@ -16,7 +16,7 @@ import { type Client, type ConnectionOptions, destroy, type Opening, openConnect
 import { ConnectionLostError, MirrorError, NotServedError, RefusedError, UnreadableValueError } from "./errors.js";
 import { bookkeepingKey } from "./keys.js";
 import { pipeline } from "./pipeline.js";
-import { PUT_SCRIPT, PUT_SCRIPT_SHA } from "./put-script.js";
+import { flagsOf, PUT_SCRIPT, PUT_SCRIPT_SHA } from "./put-script.js";
 import { DEFAULT_DEADLINES, type GatewayDeadlines, type RedisAddress, type RedisEndpoint } from "./redis-address.js";
 import type {
   ChangeListener,
@@ -33,7 +33,17 @@ import type {
   WireOutcome,
   WireWrite,
 } from "./redis-gateway.js";
-import { absentIfWrongType, AS_BYTES, bodiesOf, bodyOf, classify, refusalOf, textOf, textsOf } from "./replies.js";
+import {
+  absentIfWrongType,
+  AS_BYTES,
+  bodiesOf,
+  bodyOf,
+  classify,
+  refusalOf,
+  textOf,
+  textsOf,
+  unknownKeyOf,
+} from "./replies.js";
 import { type Script, type ScriptCall, ScriptCaller } from "./script-calls.js";
 import { expectPrimary, locatePrimary } from "./sentinels.js";
 import { readSlotRanges, type SlotRange } from "./slot-map.js";
@@ -90,7 +100,8 @@ export class NodeRedisGateway implements RedisGateway {
 
   async write(batch: readonly WireWrite[]): Promise<WireOutcome[]> {
     const bytes = batch.reduce((sum, { value }) => sum + Buffer.byteLength(value ?? ""), overheadOf(batch));
-    return (await this.#call(bytes, batch, toPutCall)).map(toOutcome);
+    const replies = await this.#call(bytes, batch, toPutCall);
+    return replies.map((reply, index) => toOutcome(reply, batch[index]!));
   }
 
   async merge(batch: readonly CollectionWrite[]): Promise<MergeOutcome[]> {
@@ -334,19 +345,24 @@ async function renewOne(client: Client, redisKey: string, ttl: string): Promise<
 }
 
 function toPutCall(write: WireWrite, horizon: string): ScriptCall {
-  const { redisKey, value, ttlSeconds, version, seen, keepsPrevious, isSecret = false } = write;
-  const keeping = `${keepsPrevious ? "1" : "0"}${isSecret ? "s" : ""}`;
-  const args = [version, seen ?? "", horizon, String(ttlSeconds), keeping];
+  const { redisKey, value, ttlSeconds, version, seen, isSecret = false } = write;
+  const args = [version, seen ?? "", horizon, String(ttlSeconds), flagsOf(write)];
+  const keptKey = bookkeepingKey(redisKey, "kept");
   return {
     script: SCRIPT,
-    keys: [redisKey, bookkeepingKey(redisKey, "version")],
-    keptKey: bookkeepingKey(redisKey, "kept"),
+    keys: [
+      redisKey,
+      bookkeepingKey(redisKey, "version"),
+      ...(isSecret ? [keptKey, bookkeepingKey(redisKey, "items")] : []),
+    ],
+    keptKey,
     args: value === undefined ? args : [...args, value],
   };
 }
 
-function toOutcome(reply: unknown): WireOutcome {
-  if (reply instanceof MirrorError) return { kind: "failed", error: reply };
+function toOutcome(reply: unknown, { isSecret = false }: WireWrite): WireOutcome {
+  const error = reply instanceof MirrorError ? reply : unknownKeyOf(reply, isSecret);
+  if (error !== undefined) return { kind: "failed", error };
   return reply === "OK" ? { kind: "applied" } : { kind: "superseded", by: String(reply) };
 }
 

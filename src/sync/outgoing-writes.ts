@@ -19,12 +19,22 @@ export interface OutgoingCollection {
   readonly wire: CollectionWrite;
 }
 
+/** What a batch needs from those who encrypt. */
+export interface EncodedDocuments {
+  /** Each in the place of its write. */
+  readonly values: readonly Encoded[];
+  /** The keys that there are here, where any of it is a secret. */
+  readonly keyIds: readonly string[];
+}
+
 export interface OutgoingWritesOptions {
   encoder: Encoder;
   ledger: Ledger;
   author: Author;
   /** How long a record lives in Redis, seconds. */
   ttlSecondsOf(record: RecordDefinition): number;
+  /** Whether what this instance cannot read is overwritten too. */
+  overwritesUnreadable: boolean;
 }
 
 /** Writes as they go over the wire. */
@@ -36,21 +46,25 @@ export class OutgoingWrites {
   }
 
   /** Encrypting can fail one record without the others having to suffer for it. Does not reject. */
-  encode(writes: readonly PendingDocument[]): Promise<Encoded[]> {
+  async encode(writes: readonly PendingDocument[]): Promise<EncodedDocuments> {
     const { encoder, author } = this.#options;
-    return encoder.encodeAll(
-      writes.map(({ record, redisKey, text, stamp }) => ({ record, redisKey, text, version: author.sign(stamp) })),
-    );
+    const [values, keyIds] = await Promise.all([
+      encoder.encodeAll(
+        writes.map(({ record, redisKey, text, stamp }) => ({ record, redisKey, text, version: author.sign(stamp) })),
+      ),
+      writes.some(({ record }) => record.encrypted) ? encoder.keyIds() : [],
+    ]);
+    return { values, keyIds };
   }
 
   /** What was seen while a keychain was asked counts. */
-  ofDocuments(writes: readonly PendingDocument[], encoded: readonly Encoded[]) {
+  ofDocuments(writes: readonly PendingDocument[], { values, keyIds }: EncodedDocuments) {
     const documents: OutgoingDocument[] = [];
     const failed: Refusal[] = [];
     for (const [index, write] of writes.entries()) {
-      const value = encoded[index];
+      const value = values[index];
       if (value instanceof MirrorError) failed.push({ write, error: value });
-      else documents.push({ write, wire: this.#toWire(write, value) });
+      else documents.push({ write, wire: this.#toWire(write, value, keyIds) });
     }
     return { documents, failed };
   }
@@ -62,8 +76,12 @@ export class OutgoingWrites {
     return writes.map((write, index) => ({ write, wire: wires[index]! }));
   }
 
-  #toWire({ redisKey, record, stamp, keepsPrevious }: PendingDocument, value: StoredBody | undefined): WireWrite {
-    const { ledger, author, ttlSecondsOf } = this.#options;
+  #toWire(
+    { redisKey, record, stamp, keepsPrevious }: PendingDocument,
+    value: StoredBody | undefined,
+    keyIds: readonly string[],
+  ): WireWrite {
+    const { ledger, author, ttlSecondsOf, overwritesUnreadable } = this.#options;
     return {
       redisKey,
       value,
@@ -71,12 +89,13 @@ export class OutgoingWrites {
       version: author.sign(stamp),
       seen: ledger.get(redisKey)?.version || undefined,
       keepsPrevious,
-      ...(record.encrypted && { isSecret: true }),
+      ...(record.encrypted && { isSecret: true, keyIds }),
+      ...(overwritesUnreadable && { overwritesUnreadable }),
     };
   }
 
   #toWireCollection({ redisKey, record, change, keepsPrevious }: PendingCollection): CollectionWrite {
-    const { author, ttlSecondsOf } = this.#options;
+    const { author, ttlSecondsOf, overwritesUnreadable } = this.#options;
     const items = toWireItems(change);
     const newest = items.reduce<Version>((latest, { version }) => (version > latest ? version : latest), "");
     return {
@@ -87,6 +106,7 @@ export class OutgoingWrites {
       version: change.cleared ?? (newest || author.latest),
       isClear: change.cleared !== undefined,
       keepsPrevious,
+      ...(overwritesUnreadable && { overwritesUnreadable }),
     };
   }
 }

@@ -3,7 +3,7 @@ import type { Clock, Timer } from "./clock.js";
 import { bytesOf, type CollectionChange } from "./collection-change.js";
 import type { CollectionComparison, CollectionId, Collections } from "./collections.js";
 import type { Encoder } from "./encoder.js";
-import { describeError, type MirrorError, RefusedError, UnreadableValueError } from "./errors.js";
+import { describeError, type MirrorError, RefusedError, UnknownKeyError, UnreadableValueError } from "./errors.js";
 import type { Ledger } from "./ledger.js";
 import { folderOf } from "./keys.js";
 import { EMPTY_FINGERPRINT } from "./merge-script.js";
@@ -311,10 +311,13 @@ export class Reconciler {
 
   async #heal(lost: readonly ArrivedWrite[], isOver: () => boolean): Promise<MirrorError | undefined> {
     for (const batch of batchesOf(lost)) {
+      const isSecret = ({ redisKey }: ArrivedWrite) => this.#repairs.recordOf(redisKey)?.encrypted === true;
+      const keyIds = batch.some(isSecret) ? await this.#encoder.keyIds() : [];
+      if (isOver()) return undefined;
       // Under the version that it had: what another instance has saved since stays.
       const outcomes = await this.#gateway.write(
-        batch.map(({ redisKey, value, version, ttlSeconds }) => {
-          const isSecret = this.#repairs.recordOf(redisKey)?.encrypted === true;
+        batch.map((arrived) => {
+          const { redisKey, value, version, ttlSeconds } = arrived;
           return {
             redisKey,
             value,
@@ -322,14 +325,18 @@ export class Reconciler {
             ttlSeconds,
             seen: version,
             keepsPrevious: false,
-            ...(isSecret && { isSecret }),
+            ...(isSecret(arrived) && { isSecret: true, keyIds }),
           };
         }),
       );
       if (isOver()) return undefined;
-      const refusals = outcomes.flatMap((outcome) => (outcome.kind === "failed" ? [outcome.error] : []));
+      // An older state that nobody here can read stays: the next save of the record tells of it.
+      const asked = outcomes.filter(
+        (outcome) => !(outcome.kind === "failed" && outcome.error instanceof UnknownKeyError),
+      );
+      const refusals = asked.flatMap((outcome) => (outcome.kind === "failed" ? [outcome.error] : []));
       // One that is refused alone is looked at again the next time.
-      if (refusals.length === outcomes.length) return refusals[0];
+      if (refusals.length === asked.length && refusals.length > 0) return refusals[0];
     }
     return undefined;
   }

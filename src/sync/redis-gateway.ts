@@ -14,8 +14,15 @@ export interface WireWrite {
   readonly seen: Version | undefined;
   /** Whether the previous value is kept even if it was seen: an emptied record may be a mistake. */
   readonly keepsPrevious: boolean;
-  /** Whether of what it overwrites only a JWE is kept: plain text there is a secret that lies open. Default false. */
+  /**
+   * Whether of what it overwrites only a JWE is kept: plain text there is a secret that lies open. What lies open beside
+   * it, from a time when the record was not encrypted, goes. Default false.
+   */
   readonly isSecret?: boolean;
+  /** Of a secret: with which keys this instance could read what is there. Default: with none. */
+  readonly keyIds?: readonly string[];
+  /** Whether what is there goes also where this instance cannot read it. Default false: then it fails, by `UnknownKeyError`. */
+  readonly overwritesUnreadable?: boolean;
 }
 
 /** What became of one write. */
@@ -67,6 +74,8 @@ export interface CollectionWrite {
   readonly isClear: boolean;
   /** Whether the previous array is kept even if it was seen. */
   readonly keepsPrevious: boolean;
+  /** Whether an array that is encrypted there goes too. Default false: then it fails, by `UnknownKeyError`. */
+  readonly overwritesUnreadable?: boolean;
 }
 
 /** Tells one state of a collection from another. */

@@ -15,6 +15,7 @@ import {
   type MirrorError,
   RefusedError,
   toMirrorError,
+  UnknownKeyError,
 } from "./errors.js";
 import { FoundEmpty } from "./found-empty.js";
 import { type FlushResult, FlushWaiters } from "./flush-waiters.js";
@@ -72,6 +73,8 @@ export interface RedisSyncServiceOptions {
   memento?: Memento;
   /** Whether what others change is listened for. Default: false. */
   isSharedLive?: boolean;
+  /** Whether what is encrypted and cannot be read here is overwritten. Default: false; the save waits, `held`. */
+  overwritesUnreadable?: boolean;
   /** Makes the names of the store and of this process; letters and digits in lower case. */
   randomId?: () => string;
 }
@@ -134,6 +137,7 @@ export class RedisSyncService {
     clock = systemClock,
     memento = new MemoryMemento(),
     isSharedLive = false,
+    overwritesUnreadable = false,
     randomId = () => randomBytes(4).toString("hex"),
   }: RedisSyncServiceOptions) {
     this.#gateway = gateway;
@@ -179,7 +183,7 @@ export class RedisSyncService {
       ttlSecondsOf: (record: RecordDefinition | undefined) => this.#ttlSecondsOf(record),
     };
     this.#intake = new Intake({ ...parts, onRefused: (id, detail) => this.#drop(id, "not-json", detail) });
-    this.#outgoing = new OutgoingWrites(parts);
+    this.#outgoing = new OutgoingWrites({ ...parts, overwritesUnreadable });
     this.#remoteChanges = isSharedLive ? this.#makeRemoteChanges(limits, new NewsSource(parts)) : undefined;
     this.#adoptions = new Adoptions({
       ...parts,
@@ -487,11 +491,28 @@ export class RedisSyncService {
       this.#events.emit("flushed", { keys, bytes });
       this.#held.confirmSuspects();
     }
-    const counting = this.#holdApart([...unread, ...refused], keys > 0);
+    const isAboutKeys = refused.some(({ error }) => error instanceof UnknownKeyError);
+    const readable = isAboutKeys ? await this.#findReadable(refused, documents) : [];
+    if (this.#isOver(attempt)) return undefined;
+    const others = refused.filter(({ write }) => !readable.includes(write));
+    const counting = this.#holdApart([...unread, ...others], keys > 0);
     const sent = new Set<PendingWrite>([...documents, ...collections, ...unread].map(({ write }) => write));
-    const others = this.#unsent.batch.filter((write) => !sent.has(write));
-    this.#unsent.batch = [...others, ...again, ...counting.map(({ write }) => write)];
+    const unsent = this.#unsent.batch.filter((write) => !sent.has(write));
+    this.#unsent.batch = [...unsent, ...again, ...readable, ...counting.map(({ write }) => write)];
     return counting[0]?.error;
+  }
+
+  /** Another process may have rotated the keys: what is under one that can be had now is to be overwritten after all. */
+  async #findReadable(refused: readonly Refusal[], documents: readonly OutgoingDocument[]): Promise<PendingWrite[]> {
+    const readable: PendingWrite[] = [];
+    for (const { write, error } of refused) {
+      const keyId = error instanceof UnknownKeyError ? error.keyId : undefined;
+      const tried = documents.find((document) => document.write === write)?.wire.keyIds;
+      // One that was tried is not tried again at once.
+      if (keyId === undefined || tried === undefined || tried.includes(keyId)) continue;
+      if (await this.#encoder.hasKey(keyId)) readable.push(write);
+    }
+    return readable;
   }
 
   /** What a comparison has shown to be lacking, within its attempt. */
@@ -507,7 +528,8 @@ export class RedisSyncService {
   /** What Redis refuses while it takes others is held apart. The answer is the refusals that count against the server. */
   #holdApart(refused: readonly Refusal[], haveOthersArrived: boolean): readonly Refusal[] {
     const isAlone = ({ write, error }: Refusal) =>
-      isOfOneKey(error) && (haveOthersArrived || this.#held.isKnown(write.redisKey));
+      error instanceof UnknownKeyError ||
+      (isOfOneKey(error) && (haveOthersArrived || this.#held.isKnown(write.redisKey)));
     const counting = refused.filter((refusal) => !isAlone(refusal));
     for (const refusal of refused) if (isAlone(refusal)) this.#hold(refusal);
     for (const { write, error } of counting) if (isOfOneKey(error)) this.#held.suspect(write.redisKey);

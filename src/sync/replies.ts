@@ -1,7 +1,9 @@
 import { describeCertificateFailure } from "./certificate-failure.js";
 import { loadedClient } from "./client-loader.js";
 import { copyOf, isGzip, type StoredBody } from "./compression.js";
-import { ConnectionLostError, MirrorError, NotServedError, RefusedError } from "./errors.js";
+import { keyIdIn } from "./encryption.js";
+import { ConnectionLostError, MirrorError, NotServedError, RefusedError, UnknownKeyError } from "./errors.js";
+import { UNREADABLE_REPLY } from "./script-parts.js";
 
 /** Replies that say "not now" about the whole server: waiting helps, as with a lost connection. */
 const TRANSIENT_REPLIES = new Set(["LOADING", "MASTERDOWN", "BUSY"]);
@@ -35,6 +37,12 @@ export function absentIfWrongType(error: unknown): undefined {
   const failure = classify(error);
   if (failure instanceof RefusedError && failure.reply === "WRONGTYPE") return undefined;
   throw failure;
+}
+
+/** Of a script that has left alone what its writer cannot read. */
+export function unknownKeyOf(reply: unknown, isSecret: boolean): UnknownKeyError | undefined {
+  const [word, header = ""] = (textOf(reply) ?? "").split(" ");
+  return word === UNREADABLE_REPLY ? new UnknownKeyError(keyIdIn(header), isSecret) : undefined;
 }
 
 /** A server may answer anything. */

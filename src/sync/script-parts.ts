@@ -1,5 +1,26 @@
+/** What a script answers, and the header of a JWE, where it would overwrite one that the writer cannot read. */
+export const UNREADABLE_REPLY = "UNREADABLE";
+
+/** How much of a header is answered. The mirror's own are shorter. */
+const HEADER_LENGTH = 256;
+
+/**
+ * For both scripts: `sealedHeaderOf(text)` is the header of a value that the mirror has encrypted, `undefined` of any
+ * other; `refuse(header)` is what a script answers that does not overwrite it.
+ */
+export const SEALED_PART = `
+local function sealedHeaderOf(text)
+  if string.sub(text, 1, ${SEALED_BEGINNING.length}) ~= '${SEALED_BEGINNING}' then return nil end
+  return string.match(text, '^[%w_-]+', ${JWE_BEGINNING.length + 1})
+end
+
+local function refuse(header) return '${UNREADABLE_REPLY} ' .. string.sub(header, 1, ${HEADER_LENGTH}) end
+`.trim();
+
 /** How many overwritten values of a record are kept. Beyond it, of the two saved closest together the earlier one goes. */
 export const MAX_KEPT = 16;
+
+import { JWE_BEGINNING, SEALED_BEGINNING } from "./encryption.js";
 
 /** What is kept and nobody knows the version of is kept under this one. */
 export const UNKNOWN_VERSION = "0000000000000-0000-unknown";

@@ -172,7 +172,8 @@ export class ChaosBench {
       for (const [record, value] of local) {
         const redisKey = `roo:${userId}:${record}`;
         const stored = await client.get(redisKey);
-        const found = stored === null ? undefined : await CODEC.decode(CATALOGUE.find(record)!, redisKey, stored, undefined);
+        const found =
+          stored === null ? undefined : await CODEC.decode(CATALOGUE.find(record)!, redisKey, stored, undefined);
         const [expected, got] = [JSON.stringify(value), JSON.stringify(found)];
         if (expected !== got) difference ??= `${record} is ${got}, not ${expected}; ${JSON.stringify(service.status)}`;
       }

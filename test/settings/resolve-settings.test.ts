@@ -29,6 +29,7 @@ describe("the settings", () => {
       isSharedLive: false,
       records: [],
       isCompressing: false,
+      overwritesUnreadable: false,
       timings: {
         batchWindowMs: 100,
         readTimeoutMs: 500,
@@ -53,9 +54,10 @@ describe("the settings", () => {
       ROO_INSTANCE_ID: "laptop",
       ROO_MIRROR_KEY: `${KEY},${KEY}`,
       ROO_MIRROR_COMPRESSION: "true",
+      ROO_MIRROR_OVERWRITE_UNREADABLE: "true",
     };
-    const { address, instanceId, keys, isCompressing } = settingsOf({ env });
-    expect(isCompressing).to.equal(true);
+    const { address, instanceId, keys, isCompressing, overwritesUnreadable } = settingsOf({ env });
+    expect([isCompressing, overwritesUnreadable]).to.deep.equal([true, true]);
     expect(address).to.deep.equal({
       host: "redis.example",
       port: 6380,
@@ -76,18 +78,20 @@ describe("the settings", () => {
       ROO_INSTANCE_ID: "environment",
       REDIS_ENABLED: "false",
       ROO_MIRROR_COMPRESSION: "true",
+      ROO_MIRROR_OVERWRITE_UNREADABLE: "true",
     };
-    const { address, instanceId, isEnabled, isCompressing } = settingsOf({
+    const { address, instanceId, isEnabled, isCompressing, overwritesUnreadable } = settingsOf({
       env,
       enabled: true,
       compression: false,
+      overwriteUnreadable: false,
       instanceId: "option",
       redis: { host: "option", port: 2 },
     });
     expect({ host: address.host, port: address.port, database: address.database, instanceId, isEnabled }).to.deep.equal(
       { host: "option", port: 2, database: 0, instanceId: "option", isEnabled: true },
     );
-    expect(isCompressing).to.equal(false);
+    expect([isCompressing, overwritesUnreadable]).to.deep.equal([false, false]);
   });
 
   for (const [url, expected] of [

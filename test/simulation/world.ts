@@ -6,7 +6,7 @@ import { MemoryMemento } from "#dist/sync/memento.js";
 import { Catalogue } from "#dist/sync/records.js";
 import { RedisSyncService } from "#dist/sync/redis-sync-service.js";
 import { describeRecord, type Fault, SimulatedGateway, SimulatedRedis } from "./simulated-gateway.js";
-import { PLAIN_CODEC } from "./plain-codec.js";
+import { PLAIN_CODEC, textIn } from "./plain-codec.js";
 import { settle, VirtualTime } from "./virtual-time.js";
 
 export const RECORDS = ["customModes", "customInstructions", "provider"] as const;
@@ -356,7 +356,7 @@ export async function play({ seed, machines: count, steps }: History): Promise<s
       const isUnread = [...lastSaves.keys()].some((machine) => needingRead.has(machine) && machine.user !== user);
       if (lastSaves.size === 0 || isUnread) continue;
       const stored = redis.model.read(redisKey).value;
-      const plain = stored?.replace(/^sealed for \S+ at \S+: /, "");
+      const plain = stored === undefined ? undefined : (textIn(stored) ?? stored);
       const isOneOfThem = [...lastSaves.values()].some((text) => text === plain || (isEmpty(text) && isEmpty(plain)));
       const isOfWiped = lastSaves.size < count && (isEmpty(plain) || everSaved.get(redisKey)?.has(plain!) === true);
       if (!isOneOfThem && !isOfWiped)

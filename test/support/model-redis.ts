@@ -1,3 +1,5 @@
+import { headerBeginningUnder, keyIdIn, SEALED_BEGINNING } from "#dist/sync/encryption.js";
+import { UnknownKeyError } from "#dist/sync/errors.js";
 import type {
   CollectionState,
   CollectionWrite,
@@ -55,7 +57,7 @@ export class ModelRedis {
   }
 
   put(write: WireWrite): WireOutcome {
-    const { redisKey, version, seen, keepsPrevious, isSecret = false, ttlSeconds } = write;
+    const { redisKey, version, seen, keepsPrevious, isSecret = false, ttlSeconds, keyIds = [] } = write;
     const value = plainText(write.value);
     this.#expire(redisKey);
     const there = this.versions.get(redisKey)?.version;
@@ -65,17 +67,29 @@ export class ModelRedis {
       if (value !== undefined && current.writer !== mine.writer) this.#keep(redisKey, version, value, ttlSeconds);
       return { kind: "superseded", by: there };
     }
+    const isSeen = there !== undefined && (current?.writer === mine.writer || there <= (seen ?? ""));
+    const previous = this.values.get(redisKey);
+    const header = previous === undefined ? undefined : headerIn(previous);
+    if (header !== undefined && write.overwritesUnreadable !== true) {
+      const isReadable = isSecret
+        ? keyIds.some((id) => header.startsWith(headerBeginningUnder(id)))
+        : isSeen || there === version || previous?.startsWith(SEALED_BEGINNING) !== true;
+      if (!isReadable) return { kind: "failed", error: new UnknownKeyError(keyIdIn(header), isSecret) };
+    }
     if (there !== version) {
-      const isSeen = there !== undefined && (current?.writer === mine.writer || there <= (seen ?? ""));
-      const previous = this.values.get(redisKey);
       const isWorthIt = previous !== undefined && previous !== value && previous.length > 2 && previous !== "null";
-      const isOpen = isSecret && previous?.startsWith('{"protected":"') !== true;
+      const isOpen = isSecret && header === undefined;
       if ((!isSeen || keepsPrevious) && isWorthIt && !isOpen)
         this.#keep(redisKey, there ?? "0000000000000-0000-unknown", previous, ttlSeconds);
     }
     this.versions.set(redisKey, { version, isDeleted: value === undefined });
     if (value === undefined) this.values.delete(redisKey);
     else this.values.set(redisKey, value);
+    if (isSecret && (header === undefined || !saysVersion(header))) {
+      this.collections.delete(redisKey);
+      for (const [keptAs, body] of this.kept.get(redisKey) ?? [])
+        if (headerIn(body) === undefined) this.kept.get(redisKey)!.delete(keptAs);
+    }
     this.#live(redisKey, "record", ttlSeconds);
     return { kind: "applied" };
   }
@@ -89,6 +103,9 @@ export class ModelRedis {
     const previous = this.values.get(redisKey);
     if (hasChanged || previous === undefined) {
       const array = collection.arrayOf(limit);
+      const isSealed = before === undefined && previous?.startsWith(SEALED_BEGINNING) === true;
+      if (hasChanged && isSealed && write.overwritesUnreadable !== true)
+        return { kind: "failed", error: new UnknownKeyError(keyIdIn(headerIn(previous)!), false) };
       const isWorthIt = previous !== undefined && Buffer.byteLength(previous) > 2 && previous !== array;
       if (isWorthIt && (isLossy || keepsPrevious || before === undefined))
         this.#keep(redisKey, before?.version ?? "0000000000000-0000-unknown", previous, ttlSeconds);
@@ -180,4 +197,20 @@ export class ModelRedis {
     for (let index = 2; index < versions.length - 1; index++) if (gapAfter(index) < gapAfter(closest)) closest = index;
     kept.delete(versions[closest]!);
   }
+}
+
+/** The protected header of a JWE; `undefined` of any other value. */
+function headerIn(text: string): string | undefined {
+  const beginning = /^\{"protected":"([A-Za-z0-9_-]+)/.exec(text)?.[1];
+  if (beginning !== undefined || !text.startsWith("{")) return beginning;
+  try {
+    const { protected: header, ciphertext } = JSON.parse(text) as Record<string, unknown>;
+    return typeof header === "string" && typeof ciphertext === "string" ? header : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function saysVersion(header: string): boolean {
+  return /^\{[^}]*"kid":"[^"]{11}","v/.test(Buffer.from(header, "base64url").toString());
 }

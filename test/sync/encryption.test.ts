@@ -112,7 +112,7 @@ describe("an encrypted value", () => {
     );
     expect(error).to.include({
       code: "UNREADABLE_VALUE",
-      message: "It was encrypted with a key that this machine does not have.",
+      message: `It was encrypted with the key ${(await ring.encryptionKey()).id}, which this machine does not have.`,
     });
   });
 

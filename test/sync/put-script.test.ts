@@ -7,11 +7,19 @@ import { MAX_KEPT } from "#dist/sync/script-parts.js";
 import { addressOf } from "../support/redis-address.js";
 import { ModelRedis } from "../support/model-redis.js";
 import { RedisServer } from "../support/redis-server.js";
+import { base64url, KNOWN_KEY, sealed, UNKNOWN_KEY } from "../support/sealed.js";
 import { StoppedClock } from "../support/stopped-clock.js";
 
 const KEY = "roo:alice:notes";
 const version = (ms: number, writer = "a", counter = 0) =>
   `${1_700_000_000_000 + ms}-${String(counter).padStart(4, "0")}-${writer}`;
+
+const SEALED = [
+  sealed(KNOWN_KEY, "one", version(0)),
+  sealed(KNOWN_KEY, "two"),
+  sealed(UNKNOWN_KEY, "three", version(1)),
+  `{"ciphertext":"four","protected":"${base64url("{}")}"}`,
+];
 
 const write = (fields: Partial<WireWrite>): WireWrite => ({
   redisKey: KEY,
@@ -66,12 +74,13 @@ describe("the put script", () => {
 
   it("keeps of a secret what is encrypted, and nothing that lies open", async () => {
     await (await server.client()).set(KEY, '{"apiKey":"open"}');
-    await put({ value: '{"protected":"1"}', version: version(1, "a"), isSecret: true });
-    await put({ value: '{"protected":"2"}', version: version(2, "b"), isSecret: true });
-    expect(await kept()).to.deep.equal(['{"protected":"1"}']);
+    const secret = { isSecret: true, keyIds: [KNOWN_KEY] };
+    await put({ ...secret, value: sealed(KNOWN_KEY, "1"), version: version(1, "a") });
+    await put({ ...secret, value: sealed(KNOWN_KEY, "2"), version: version(2, "b") });
+    expect(await kept()).to.deep.equal([sealed(KNOWN_KEY, "1")]);
     await (await server.client()).set(KEY, '{"apiKey":"open again"}');
-    await put({ value: undefined, version: version(3, "b"), keepsPrevious: true, isSecret: true });
-    expect(await kept()).to.deep.equal(['{"protected":"1"}']);
+    await put({ ...secret, value: undefined, version: version(3, "b"), keepsPrevious: true });
+    expect(await kept()).to.deep.equal([sealed(KNOWN_KEY, "1")]);
   });
 
   it("does not let an older save win, and keeps that of another writer", async () => {
@@ -169,18 +178,19 @@ describe("the put script", () => {
       .tuple(fc.nat(6), fc.constantFrom("a", "b", "c"), fc.nat(1))
       .map(([ms, writer, counter]) => version(ms * 7, writer, counter));
     const writes = fc.record({
-      value: fc.option(fc.constantFrom('"one"', '"two"', '{"protected":"three"}', "[]"), { nil: undefined }),
+      value: fc.option(fc.constantFrom('"one"', '{"protected":"two"}', "[]", ...SEALED), { nil: undefined }),
       version: versions,
       seen: fc.option(versions, { nil: undefined }),
       keepsPrevious: fc.boolean(),
       isSecret: fc.boolean(),
+      overwritesUnreadable: fc.constantFrom(false, false, true),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(writes, { maxLength: 40 }), async (history) => {
         const redisKey = `roo:alice:${Math.random()}`;
         const model = new ModelRedis();
         for (const fields of history) {
-          const each = write({ ...fields, redisKey });
+          const each = write({ ...fields, redisKey, keyIds: [KNOWN_KEY] });
           // One by one: in a batch, one that has something to keep comes after the others.
           expect(await gateway.write([each])).to.deep.equal([model.put(each)]);
         }

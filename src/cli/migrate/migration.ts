@@ -184,7 +184,8 @@ export class Migration {
     const value = await this.#codec.encode(record, redisKey, text, version);
     const ttlSeconds = record.ttlSeconds ?? this.#ttlSeconds;
     const write = { redisKey, value, ttlSeconds, version, seen: undefined, keepsPrevious: false };
-    const [outcome] = await this.#gateway.write([{ ...write, ...(record.encrypted && { isSecret: true }) }]);
+    const secret = record.encrypted && { isSecret: true, keyIds: await this.#codec.keyIds() };
+    const [outcome] = await this.#gateway.write([{ ...write, ...secret }]);
     if (outcome?.kind === "failed") throw outcome.error;
     const where =
       outcome?.kind === "superseded" ? this.#gateway.readKept(redisKey, version) : this.#readValue(redisKey);

@@ -1,0 +1,194 @@
+import { expect } from "chai";
+import sinon from "sinon";
+import { Codec } from "#dist/sync/codec.js";
+import { encrypt } from "#dist/sync/encryption.js";
+import { FixedKeyRing, generateKey, type KeyRing, parseKeys, StoredKeyRing } from "#dist/sync/key-ring.js";
+import { KeySpace } from "#dist/sync/keys.js";
+import { Catalogue } from "#dist/sync/records.js";
+import { RedisSyncService, type RedisSyncServiceOptions } from "#dist/sync/redis-sync-service.js";
+import { FakeGateway } from "../support/fake-gateway.js";
+import { KEY } from "../support/mirrors.js";
+
+const PROVIDER = { userId: "alice", record: "provider" };
+const PROVIDER_KEY = "roo:alice:provider";
+const NOTE = { userId: "alice", record: "customInstructions" };
+const OTHER = generateKey();
+const OTHER_ID = parseKeys(OTHER)[0]!.id;
+const VERSION = "1699999999000-0000-other";
+const PAUSE_MS = 60_000;
+const ringOf = (...keys: string[]) => new FixedKeyRing(parseKeys(keys.join(",")));
+
+describe("a record that lies under a key which this machine does not have", () => {
+  let timers: sinon.SinonFakeTimers;
+  let gateway: FakeGateway;
+  let theirs: string;
+  let told: string[];
+  beforeEach(async () => {
+    timers = sinon.useFakeTimers({
+      now: 1_700_000_000_000,
+      toFake: ["setTimeout", "clearTimeout", "performance", "Date"],
+    });
+    gateway = new FakeGateway();
+    told = [];
+    theirs = await encrypt('{"apiKey":"theirs"}', PROVIDER_KEY, ringOf(OTHER), VERSION);
+    lay(PROVIDER_KEY, theirs);
+  });
+  afterEach(() => timers.restore());
+
+  function lay(redisKey: string, value: string): void {
+    gateway.store.set(redisKey, value);
+    gateway.model.versions.set(redisKey, { version: VERSION, isDeleted: false });
+  }
+
+  function make({ keyRing, ...options }: Partial<RedisSyncServiceOptions> & { keyRing?: KeyRing } = {}) {
+    const service = new RedisSyncService({
+      gateway,
+      catalogue: new Catalogue(),
+      keySpace: new KeySpace(),
+      codec: new Codec(keyRing ?? ringOf(KEY)),
+      ...options,
+    });
+    service.on("failed", ({ reason }) => void told.push(`failed: ${reason}`));
+    service.on("held", ({ record, reason }) => void told.push(`held: ${record} ${reason}`));
+    service.on("dropped", ({ record, reason }) => void told.push(`dropped: ${record} ${reason}`));
+    service.on("unreadable", ({ detail }) => void told.push(`unreadable: ${detail}`));
+    return service;
+  }
+
+  const heldLines = () => told.filter((line) => line.startsWith("held: provider") && line.includes(OTHER_ID));
+
+  it("is left alone: the save waits and says which key is missing, and nothing else suffers", async () => {
+    const service = make();
+    service.set(PROVIDER, { apiKey: "ours" });
+    service.set(NOTE, "note");
+    await timers.tickAsync(100);
+    expect(gateway.store.get(PROVIDER_KEY)).to.equal(theirs);
+    expect(gateway.store.get("roo:alice:customInstructions")).to.equal('"note"');
+    expect([heldLines().length, told.length]).to.deep.equal([1, 1]);
+    expect(service.status).to.include({ state: "connected", pending: 1 });
+    expect(service.status.reason).to.contain(OTHER_ID);
+    expect(await service.get(PROVIDER)).to.deep.equal({ apiKey: "ours" });
+  });
+
+  it("says nothing about the server, although nothing else was sent", async () => {
+    const service = make();
+    for (let save = 0; save < 10; save++) {
+      service.set(PROVIDER, { save });
+      await timers.tickAsync(PAUSE_MS);
+    }
+    expect(told.filter((line) => !line.startsWith("held:"))).to.deep.equal([]);
+    expect(service.status.state).to.equal("connected");
+    expect(gateway.store.get(PROVIDER_KEY)).to.equal(theirs);
+  });
+
+  it("is not deleted either, and the deletion waits", async () => {
+    const service = make();
+    service.delete(PROVIDER);
+    await timers.tickAsync(100);
+    expect([gateway.store.get(PROVIDER_KEY), heldLines().length]).to.deep.equal([theirs, 1]);
+    expect(service.status.pending).to.equal(1);
+  });
+
+  it("is not deleted where the key store does not say which keys there are", async () => {
+    const silent = () => new Promise<never>(() => {});
+    make({ keyRing: { encryptionKey: silent, decryptionKey: silent, decryptionKeyIds: silent } }).delete(PROVIDER);
+    await timers.tickAsync(4_200);
+    expect([gateway.store.get(PROVIDER_KEY), heldLines().length]).to.deep.equal([theirs, 1]);
+  });
+
+  it("is said to whoever waits for a flush", async () => {
+    const service = make();
+    service.set(PROVIDER, {});
+    const result = await service.flush();
+    expect(result.flushed).to.equal(false);
+    expect(result).to.have.property("reason").that.contains(OTHER_ID);
+  });
+
+  it("takes the latest save once it is gone, or its key is here", async () => {
+    const service = make();
+    service.set(PROVIDER, { save: 1 });
+    await timers.tickAsync(100);
+    service.set(PROVIDER, { save: 2 });
+    gateway.store.delete(PROVIDER_KEY);
+    await timers.tickAsync(PAUSE_MS + 100);
+    expect(await make().get(PROVIDER)).to.deep.equal({ save: 2 });
+    expect(service.status.pending).to.equal(0);
+  });
+
+  it("counts as absent when it is read, with the key's id", async () => {
+    expect(await make().get(PROVIDER)).to.equal(undefined);
+    expect(told).to.deep.equal([
+      `unreadable: It was encrypted with the key ${OTHER_ID}, which this machine does not have.`,
+    ]);
+  });
+
+  it("is left alone where the local store is compared with it", async () => {
+    const service = make();
+    service.compare(PROVIDER, { apiKey: "ours" });
+    await timers.tickAsync(1_000);
+    expect([gateway.store.get(PROVIDER_KEY), gateway.batches]).to.deep.equal([theirs, []]);
+  });
+
+  it("is overwritten at once where another process has put its key into the store meanwhile", async () => {
+    let kept = KEY;
+    const keyRing = new StoredKeyRing({ load: async () => kept, storeIfAbsent: async (key) => key });
+    const service = make({ keyRing });
+    service.set(NOTE, "note");
+    await keyRing.encryptionKey();
+    kept = `${OTHER},${KEY}`;
+    await timers.tickAsync(10_000);
+    service.set(PROVIDER, { apiKey: "ours" });
+    await timers.tickAsync(200);
+    expect(told).to.deep.equal([]);
+    expect(await make({ keyRing: ringOf(OTHER) }).get(PROVIDER)).to.deep.equal({ apiKey: "ours" });
+    expect(gateway.model.kept.get(PROVIDER_KEY)?.get(VERSION)).to.equal(theirs);
+  });
+
+  it("is not asked for without end where the ring finds a key that scripts do not take for it", async () => {
+    const header = Buffer.from(`{"alg": "dir", "enc": "A256GCM", "kid": "${OTHER_ID}"}`).toString("base64url");
+    lay(PROVIDER_KEY, JSON.stringify({ ...(JSON.parse(theirs) as object), protected: header }));
+    make({ keyRing: ringOf(KEY, OTHER) }).set(PROVIDER, {});
+    await timers.tickAsync(10_000);
+    expect([gateway.batches.length, heldLines().length]).to.deep.equal([1, 1]);
+  });
+
+  it("is overwritten where the user says so, and kept", async () => {
+    make({ overwritesUnreadable: true }).set(PROVIDER, { apiKey: "ours" });
+    await timers.tickAsync(100);
+    expect(await make().get(PROVIDER)).to.deep.equal({ apiKey: "ours" });
+    expect(gateway.model.kept.get(PROVIDER_KEY)?.get(VERSION)).to.equal(theirs);
+    expect(told).to.deep.equal([]);
+  });
+
+  it("is not given back its former state over it, where a server has lost that, and is asked for its other records", async () => {
+    const service = make();
+    gateway.store.delete(PROVIDER_KEY);
+    service.set(PROVIDER, { apiKey: "ours" });
+    service.set(NOTE, "note");
+    await timers.tickAsync(100);
+    gateway.restartEmpty();
+    lay(PROVIDER_KEY, theirs);
+    await timers.tickAsync(1_000);
+    expect(gateway.store.get(PROVIDER_KEY)).to.equal(theirs);
+    expect(gateway.store.get("roo:alice:customInstructions")).to.equal('"note"');
+    gateway.restartEmpty();
+    lay(PROVIDER_KEY, theirs);
+    gateway.store.set("roo:alice:customInstructions", '"note"');
+    gateway.model.versions.set("roo:alice:customInstructions", { version: "9", isDeleted: false });
+    await timers.tickAsync(1_000);
+    expect(service.status.state).to.equal("connected");
+    expect(told).to.deep.equal([]);
+  });
+
+  it("is not taken for plain text where it is one that is not encrypted here, nor overwritten by it", async () => {
+    const sealed = await encrypt('"theirs"', "roo:alice:customInstructions", ringOf(KEY), VERSION);
+    lay("roo:alice:customInstructions", sealed);
+    const service = make();
+    expect(await service.get(NOTE)).to.equal(undefined);
+    expect(told.splice(0)).to.deep.equal(["unreadable: It is encrypted, and here this record is not."]);
+    service.set(NOTE, "plain");
+    await timers.tickAsync(100);
+    expect(gateway.store.get("roo:alice:customInstructions")).to.equal(sealed);
+    expect(told.join()).to.match(/^held: customInstructions .*ROO_MIRROR_ENCRYPT=all/);
+  });
+});
