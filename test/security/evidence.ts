@@ -123,7 +123,9 @@ function jsonOf(thing: unknown): string {
         if (typeof member !== "object" || member === null) return member;
         if (seen.has(member)) return "…";
         seen.add(member);
-        return member instanceof Error ? { ...member, message: member.message, stack: member.stack } : member;
+        return member instanceof Error
+          ? Object.assign({ message: member.message, stack: member.stack }, member)
+          : member;
       }) ?? ""
     );
   } catch (error) {
