@@ -55,7 +55,7 @@ export async function inspect(args: string[]): Promise<number> {
   try {
     keys = await UserKeys.open(result.settings.address, userId);
     const listing = await keys.list();
-    const surveys = await surveyRecords(keys, listing.keys, new Catalogue());
+    const surveys = await surveyRecords(keys, listing.keys, new Catalogue([], result.settings));
     if (values.json) return say(toJson({ userId, records: surveys, strangers: listing.strangers }));
     return say(describe(userId, listing, surveys, Number(values.items)).join("\n"));
   } catch (error) {

@@ -92,7 +92,7 @@ interface Flags {
 }
 
 async function run({ keys, mirror, settings, isSameServer }: Places, userId: string, flags: Flags): Promise<number> {
-  const catalogue = new Catalogue();
+  const catalogue = new Catalogue([], settings);
   const keySpace = new KeySpace({ instanceId: settings.instanceId, isCluster: settings.address.cluster !== undefined });
   const keyOf = (record: string) => keySpace.keyOf({ userId, record });
   const records = ["taskHistory", "provider", "customInstructions", "customModes", "pinnedApiConfigs"];

@@ -87,7 +87,7 @@ function serviceOf(
 ): RedisSyncService {
   return new RedisSyncService({
     gateway,
-    catalogue: new Catalogue(settings.records),
+    catalogue: new Catalogue(settings.records, settings),
     keySpace: keySpaceOf(settings),
     codec: new Codec(keyRing, { isCompressing: settings.isCompressing }),
     timings: settings.timings,

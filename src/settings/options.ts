@@ -53,6 +53,11 @@ export interface MirrorOptions {
   /** Records of the host's own, made with `defineRecord`. */
   records?: RecordDefinition[];
   /**
+   * `"all"`: every record leaves the process only as a JWE, collections as a whole. Default `"secrets"`: those that are
+   * defined so.
+   */
+  encrypt?: "secrets" | "all";
+  /**
    * Whether what lies in Redis is overwritten also where it is encrypted in a way that this machine cannot read: what is
    * overwritten is kept beside. Default false: the save waits until the key is here.
    */

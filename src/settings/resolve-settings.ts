@@ -20,6 +20,8 @@ export function resolveSettings(options: MirrorOptions): SettingsResult {
     keys: readKeys(reader, options),
     records: options.records ?? [],
     isCompressing: reader.boolean(reader.given("compression", options.compression, "ROO_MIRROR_COMPRESSION"), false),
+    isEncryptingAll:
+      reader.word(reader.given("encrypt", options.encrypt, "ROO_MIRROR_ENCRYPT"), ["secrets", "all"]) === "all",
     overwritesUnreadable: reader.boolean(
       reader.given("overwriteUnreadable", options.overwriteUnreadable, "ROO_MIRROR_OVERWRITE_UNREADABLE"),
       false,

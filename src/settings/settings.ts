@@ -17,6 +17,8 @@ export interface Settings {
   readonly records: readonly RecordDefinition[];
   /** Whether what is not encrypted lies in Redis as gzip. */
   readonly isCompressing: boolean;
+  /** Whether every record is encrypted, whatever its definition says. */
+  readonly isEncryptingAll: boolean;
   /** Whether what is encrypted and cannot be read here is overwritten. */
   readonly overwritesUnreadable: boolean;
   readonly timings: SyncTimings;

@@ -114,13 +114,24 @@ function withoutProjectModes(modes: unknown): unknown {
   return modes.filter((mode) => (mode as { source?: unknown } | null)?.source !== "project");
 }
 
+export interface CatalogueOptions {
+  /** Whether every record counts as encrypted, whatever its definition says. Default false. */
+  isEncryptingAll?: boolean;
+}
+
 /** Which records may be mirrored. What is not in here never leaves the process. */
 export class Catalogue {
   readonly #definitions: ReadonlyMap<string, RecordDefinition>;
 
   /** @param additional Records of the host's own; one of the same name replaces the built-in one. */
-  constructor(additional: readonly RecordDefinition[] = []) {
-    this.#definitions = new Map([...BUILT_IN_RECORDS, ...additional].map((record) => [record.name, record]));
+  constructor(additional: readonly RecordDefinition[] = [], { isEncryptingAll = false }: CatalogueOptions = {}) {
+    const definitions = [...BUILT_IN_RECORDS, ...additional];
+    this.#definitions = new Map(
+      definitions.map((record) => [
+        record.name,
+        isEncryptingAll ? Object.freeze({ ...record, encrypted: true }) : record,
+      ]),
+    );
   }
 
   /** `undefined`: it may not be mirrored. */

@@ -29,6 +29,7 @@ describe("the settings", () => {
       isSharedLive: false,
       records: [],
       isCompressing: false,
+      isEncryptingAll: false,
       overwritesUnreadable: false,
       timings: {
         batchWindowMs: 100,
@@ -54,10 +55,11 @@ describe("the settings", () => {
       ROO_INSTANCE_ID: "laptop",
       ROO_MIRROR_KEY: `${KEY},${KEY}`,
       ROO_MIRROR_COMPRESSION: "true",
+      ROO_MIRROR_ENCRYPT: "all",
       ROO_MIRROR_OVERWRITE_UNREADABLE: "true",
     };
-    const { address, instanceId, keys, isCompressing, overwritesUnreadable } = settingsOf({ env });
-    expect([isCompressing, overwritesUnreadable]).to.deep.equal([true, true]);
+    const { address, instanceId, keys, ...flags } = settingsOf({ env });
+    expect(flags).to.include({ isCompressing: true, isEncryptingAll: true, overwritesUnreadable: true });
     expect(address).to.deep.equal({
       host: "redis.example",
       port: 6380,
@@ -78,12 +80,14 @@ describe("the settings", () => {
       ROO_INSTANCE_ID: "environment",
       REDIS_ENABLED: "false",
       ROO_MIRROR_COMPRESSION: "true",
+      ROO_MIRROR_ENCRYPT: "all",
       ROO_MIRROR_OVERWRITE_UNREADABLE: "true",
     };
-    const { address, instanceId, isEnabled, isCompressing, overwritesUnreadable } = settingsOf({
+    const { address, instanceId, isEnabled, ...flags } = settingsOf({
       env,
       enabled: true,
       compression: false,
+      encrypt: "secrets",
       overwriteUnreadable: false,
       instanceId: "option",
       redis: { host: "option", port: 2 },
@@ -91,7 +95,7 @@ describe("the settings", () => {
     expect({ host: address.host, port: address.port, database: address.database, instanceId, isEnabled }).to.deep.equal(
       { host: "option", port: 2, database: 0, instanceId: "option", isEnabled: true },
     );
-    expect([isCompressing, overwritesUnreadable]).to.deep.equal([false, false]);
+    expect(flags).to.include({ isCompressing: false, isEncryptingAll: false, overwritesUnreadable: false });
   });
 
   for (const [url, expected] of [
@@ -194,6 +198,10 @@ describe("the settings", () => {
     [{ env: { REDIS_DB: "-1" } }, "Expected `REDIS_DB` to be an integer from 0 to 2147483647, got `-1` (string)"],
     [{ env: { REDIS_ENABLED: "maybe" } }, "Expected `REDIS_ENABLED` to be true or false, got `maybe` (string)"],
     [{ env: { REDIS_TLS: "maybe" } }, "Expected `REDIS_TLS` to be true or false, got `maybe` (string)"],
+    [
+      { env: { ROO_MIRROR_ENCRYPT: "everything" } },
+      "Expected `ROO_MIRROR_ENCRYPT` to be `secrets` or `all`, got `everything` (string)",
+    ],
     [
       { env: { ROO_MIRROR_COMPRESSION: "gzip" } },
       "Expected `ROO_MIRROR_COMPRESSION` to be true or false, got `gzip` (string)",

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { Catalogue, defineRecord } from "#dist/sync/records.js";
+import { BUILT_IN_RECORDS, Catalogue, defineRecord, isMerged } from "#dist/sync/records.js";
 
 describe("records", () => {
   it("of a collection have an id, a recency, a limit of 50 and no encryption unless told otherwise", () => {
@@ -94,5 +94,14 @@ describe("the catalogue", () => {
   it("takes the host's own, also in place of a built-in one", () => {
     const record = defineRecord({ name: "customInstructions", kind: "document", encrypted: true });
     expect(new Catalogue([record]).find("customInstructions")).to.equal(record);
+  });
+
+  it("has nothing that is not encrypted where everything is to be", () => {
+    const own = defineRecord({ name: "bookmarks", kind: "collection", limit: 3 });
+    const catalogue = new Catalogue([own], { isEncryptingAll: true });
+    for (const { name } of [...BUILT_IN_RECORDS, own])
+      expect(catalogue.find(name), name).to.include({ name, encrypted: true });
+    expect(catalogue.find("bookmarks")).to.deep.equal({ ...own, encrypted: true });
+    expect(isMerged(catalogue.find("taskHistory")!)).to.equal(false);
   });
 });

@@ -75,6 +75,13 @@ export class Migration {
 
   async #plan(record: RecordDefinition, redisKey: string, sources: readonly LegacyEntry[]): Promise<RecordPlan> {
     const base = { record, redisKey, sources };
+    // Items are merged by the server, which cannot read them then.
+    if (record.kind === "collection" && record.encrypted)
+      return {
+        ...base,
+        kind: "refuse",
+        reason: "ROO_MIRROR_ENCRYPT=all: a list is taken over without it, and encrypted by the next save",
+      };
     return record.kind === "collection" ? this.#planCollection(base) : this.#planDocument(base, sources.at(-1)!);
   }
 
