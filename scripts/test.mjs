@@ -12,7 +12,7 @@ const NEEDS = [
   {
     name: "redis-server",
     find: findRedisServer,
-    imports: /support\/redis-(server|cluster|sentinels)|\/bench\/|\/(chaos|host-bed|sharing-bench)\.js/,
+    imports: /support\/redis-(server|cluster|sentinels)|canary-bed|\/bench\/|\/(chaos|host-bed|sharing-bench)\.js/,
   },
   { name: "redis-cli", find: findRedisCli, imports: /support\/redis-cli/ },
   { name: "Python with `cryptography`", find: findPython, imports: /support\/python/ },

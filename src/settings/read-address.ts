@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { concealing, masked } from "../sync/concealment.js";
 import type { RedisAddress, RedisEndpoint, SentinelAddress } from "../sync/redis-address.js";
 import type { MirrorOptions } from "./options.js";
 import type { Given, SettingsReader } from "./settings-reader.js";
@@ -23,7 +24,20 @@ export function readAddress(reader: SettingsReader, redis: NonNullable<MirrorOpt
     if (sentinels !== undefined) reader.reject("redis.cluster", "none where there are sentinels", "both");
     if (address.database !== 0) reader.reject("redis.database", "0, the only one of a cluster", `${address.database}`);
   }
-  return { ...address, ...(sentinels !== undefined && { sentinels }), ...(cluster !== undefined && { cluster }) };
+  return withMaskedLogin({
+    ...address,
+    ...(sentinels !== undefined && { sentinels }),
+    ...(cluster !== undefined && { cluster }),
+  });
+}
+
+/** A name is shown as little as a password: where tokens are in use, either may be one. */
+function withMaskedLogin<Login extends { username: string | undefined; password: string | undefined }>(login: Login) {
+  return concealing(login, (shown) => ({
+    ...shown,
+    username: masked(shown.username),
+    password: masked(shown.password),
+  }));
 }
 
 function readSentinels(
@@ -38,12 +52,12 @@ function readSentinels(
     return undefined;
   }
   const { sentinelUsername, sentinelPassword } = redis;
-  return {
+  return withMaskedLogin({
     endpoints: readEndpoints(reader, given, 26_379),
     masterName: masterName ?? "mymaster",
     username: reader.text(reader.given("redis.sentinelUsername", sentinelUsername, "REDIS_SENTINEL_USERNAME")),
     password: reader.secret(reader.given("redis.sentinelPassword", sentinelPassword, "REDIS_SENTINEL_PASSWORD")),
-  };
+  });
 }
 
 function readCluster(

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { concealing } from "./concealment.js";
 import { KeyRingError } from "./errors.js";
 
 /** AES-256: exactly this many bytes, no passphrases. */
@@ -48,7 +49,7 @@ function parseKey(text: string, which: string): MirrorKey {
     throw new KeyRingError(`${expected}, got ${got}; make one: ${MAKES_A_KEY}`);
   }
   const bytes = Buffer.from(text, "base64url");
-  return { id: keyId(bytes), bytes };
+  return concealing({ id: keyId(bytes), bytes }, ({ id }) => ({ id }));
 }
 
 /** What is wrong with a text that should be a key, without quoting it; `undefined`: nothing. */

@@ -10,7 +10,7 @@ const WRITINGS: Readonly<Record<string, (secret: string) => string | Buffer>> = 
   inspected: (secret) => inspect({ deep: [secret] }),
   "in a URL": (secret) => `redis://:${encodeURIComponent(secret)}@127.0.0.1`,
   "all of it percent-encoded": (secret) => [...Buffer.from(secret)].map((byte) => `%${byte.toString(16)}`).join(""),
-  reversed: (secret) => secret.split("").toReversed().join(""),
+  reversed: (secret) => Array.from(secret).reverse().join(""),
   base64: (secret) => Buffer.from(secret).toString("base64"),
   "base64, one later": (secret) => Buffer.from(`"${secret}"`).toString("base64"),
   "base64, two later": (secret) => Buffer.from(`{"${secret}"}`).toString("base64"),
@@ -21,8 +21,7 @@ const WRITINGS: Readonly<Record<string, (secret: string) => string | Buffer>> = 
   "UTF-16, the other way": (secret) => Buffer.from(secret, "utf16le").swap16(),
   "escaped, \\x": (secret) => [...Buffer.from(secret)].map((byte) => `\\x${byte.toString(16)}`).join(""),
   "escaped, \\u": (secret) =>
-    secret
-      .split("")
+    Array.from(secret)
       .map((each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`)
       .join(""),
   "as bytes": (secret) => inspect(new Uint8Array(Buffer.from(secret)), { maxArrayLength: null }),
@@ -94,7 +93,7 @@ describe("the search for canaries", () => {
 
   it("plants one in each text of a value, and in each name that the host does not look for", () => {
     const plantation = new Plantation("a profile");
-    const filled = plantation.sow(
+    const filled = plantation.plantIn(
       { apiConfigs: { work: { apiKey: "k", list: [{ b: "c" }], size: 1 } } },
       new Set(["apiConfigs"]),
     );

@@ -39,13 +39,13 @@ export class Plantation {
   }
 
   /** The same shape, each text of it replaced. What is named `kept` keeps its name: the host looks there. */
-  sow(value: unknown, kept: ReadonlySet<string>, place = ""): unknown {
+  plantIn(value: unknown, kept: ReadonlySet<string>, place = ""): unknown {
     if (typeof value === "string") return this.plant(place);
-    if (Array.isArray(value)) return value.map((item, index) => this.sow(item, kept, `${place}[${index}]`));
+    if (Array.isArray(value)) return value.map((item, index) => this.plantIn(item, kept, `${place}[${index}]`));
     if (typeof value !== "object" || value === null) return value;
     const members = Object.entries(value).map(([name, member]): [string, unknown] => {
       const path = `${place}.${name}`;
-      return [kept.has(name) ? name : this.plant(`the name ${path}`), this.sow(member, kept, path)];
+      return [kept.has(name) ? name : this.plant(`the name ${path}`), this.plantIn(member, kept, path)];
     });
     return Object.fromEntries(members);
   }

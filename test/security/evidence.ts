@@ -124,7 +124,7 @@ function jsonOf(thing: unknown): string {
         if (seen.has(member)) return "…";
         seen.add(member);
         return member instanceof Error
-          ? Object.assign({ message: member.message, stack: member.stack }, member)
+          ? Object.assign({}, member, { message: member.message, stack: member.stack })
           : member;
       }) ?? ""
     );

@@ -28,6 +28,9 @@ export class TcpProxy {
   targetPort: number;
   /** Called with each piece that the client sends, before it is passed on. */
   onRequest: ((chunk: Buffer) => void) | undefined;
+  /** Called with each piece that comes, from either side, whatever then becomes of it. `connection` counts from 0. */
+  onTraffic: ((connection: number, side: "client" | "server", chunk: Buffer) => void) | undefined;
+  #accepted = 0;
 
   private constructor(targetPort: number) {
     this.targetPort = targetPort;
@@ -83,12 +86,15 @@ export class TcpProxy {
     if (this.mode === "refuses") return void client.on("error", () => {}).destroy();
     const upstream = connect(this.targetPort, "127.0.0.1");
     const pair = { client, upstream };
+    const connection = this.#accepted++;
     this.#pairs.add(pair);
     client.on("data", (chunk) => {
       this.onRequest?.(chunk);
+      this.onTraffic?.(connection, "client", chunk);
       this.#pass(upstream, chunk);
     });
     upstream.on("data", (chunk) => {
+      this.onTraffic?.(connection, "server", chunk);
       if (this.mode !== "cuts replies") return this.#pass(client, chunk);
       client.write(chunk.subarray(0, Math.ceil(chunk.length / 2)), () => client.destroy());
     });
