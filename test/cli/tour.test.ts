@@ -149,10 +149,9 @@ describe("the tour", () => {
       stderr: "Expected --saves to be an integer of at least 10, got `some`\n",
     });
     expect((await run(["tour", "--unknown"])).status).to.equal(2);
-    expect(await run(["tuor"])).to.deep.include({
-      status: 2,
-      stderr: "Expected a command (tour, adopt, inspect, migrate, history, restore), got `tuor`\n",
-    });
+    const { status, stderr } = await run(["tuor"]);
+    expect(status).to.equal(2);
+    expect(stderr).to.match(/^Expected a command \(tour, .*restore.*\), got `tuor`\n$/);
   });
 
   it("says how it is called", async () => {
