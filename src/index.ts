@@ -51,6 +51,8 @@ export {
   type RecordDefinition,
   type RecordKind,
   type RecordOptions,
+  type RecordSchema,
+  type StandardSchema,
 } from "./sync/records.js";
 export { type Memento, MemoryMemento } from "./sync/memento.js";
 export type {

@@ -44,7 +44,10 @@ export function logEvents(service: RedisSyncService, logger: Logger): void {
   service.on("unheard", ({ reason }) => {
     warnOnce("unheard", `redis-mirrored: what other instances change is heard of minutes later. ${reason}`);
   });
-  service.on("unreadable", ({ record, detail }) => {
-    warnOnce(`${record} unreadable`, `redis-mirrored: the mirrored \`${record}\` counts as absent: ${detail}`);
+  service.on("unreadable", ({ record, detail, items }) => {
+    if (items === undefined)
+      warnOnce(`${record} unreadable`, `redis-mirrored: the mirrored \`${record}\` counts as absent: ${detail}`);
+    else
+      warnOnce(`${record} items`, `redis-mirrored: a part of the mirrored \`${record}\` counts as absent: ${detail}`);
   });
 }

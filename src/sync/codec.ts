@@ -3,6 +3,8 @@ import { decrypt, encrypt, SEALED_BEGINNING } from "./encryption.js";
 import { UnreadableValueError } from "./errors.js";
 import type { KeyRing } from "./key-ring.js";
 import type { RecordDefinition } from "./records.js";
+import { acceptValue } from "./record-schema.js";
+import { parseStoredJson } from "./stored-json.js";
 import type { Version } from "./version.js";
 
 /** As much as the mirror reads of one value: what is larger it has not written. */
@@ -16,6 +18,8 @@ export interface CodecOptions {
 /** Between the JSON of a snapshot and what lies in Redis. */
 export class Codec {
   readonly isCompressing: boolean;
+  /** Called with how many items of a collection a host does not get, because they do not pass the record's schema. */
+  onLeftOut: ((record: RecordDefinition, redisKey: string, items: number) => void) | undefined;
   readonly #keyRing: KeyRing;
 
   constructor(keyRing: KeyRing, { isCompressing = false }: CodecOptions = {}) {
@@ -49,7 +53,12 @@ export class Codec {
     stored: StoredBody,
     version: Version | undefined,
   ): Promise<unknown> {
-    return parse(record, await this.decrypt(record, redisKey, stored, version));
+    const { value, leftOut } = acceptValue(
+      record,
+      parse(record, await this.decrypt(record, redisKey, stored, version)),
+    );
+    if (leftOut > 0) this.onLeftOut?.(record, redisKey, leftOut);
+    return value;
   }
 
   /**
@@ -79,13 +88,7 @@ function expectOpen(stored: StoredBody): StoredBody {
 }
 
 function parse(record: RecordDefinition, text: string): unknown {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // No cause: the SyntaxError quotes the text, and that may be a decrypted profile.
-    throw new UnreadableValueError("It is not JSON.");
-  }
+  const value = parseStoredJson(text);
   if (record.kind === "collection" && !Array.isArray(value)) throw new UnreadableValueError("It is not an array.");
   return value;
 }

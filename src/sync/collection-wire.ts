@@ -3,6 +3,7 @@ import type { Client } from "./connection.js";
 import { MirrorError } from "./errors.js";
 import { bookkeepingKey } from "./keys.js";
 import { FINGERPRINT_LENGTH, INDEX_FIELD, MERGE_SCRIPT, MERGE_SCRIPT_SHA, STATE_FIELD } from "./merge-script.js";
+import { pipeline } from "./pipeline.js";
 import type {
   CollectionState,
   CollectionWrite,
@@ -20,6 +21,9 @@ const SCRIPT: Script = { text: MERGE_SCRIPT, sha: MERGE_SCRIPT_SHA };
 
 /** What an item takes on the wire beside its body and its id: two versions, how new it is, and what frames them. */
 const ITEM_OVERHEAD_BYTES = 128;
+
+/** As much as is read where a state or a tombstone is expected. */
+const MAX_NOTE_BYTES = 256;
 
 const FINGERPRINT = new RegExp(`^[0-9a-f]{${FINGERPRINT_LENGTH}}$`);
 
@@ -62,10 +66,12 @@ export function toMergeOutcome(reply: unknown): MergeOutcome {
 }
 
 /** What there is to read of a collection, each a command that answers so many bytes. */
-export function measuringOf(redisKey: string): [array: string[], index: string[]] {
+export function measuringOf(redisKey: string): [array: string[], ...notes: string[][]] {
+  const itemsKey = bookkeepingKey(redisKey, "items");
   return [
     ["STRLEN", redisKey],
-    ["HSTRLEN", bookkeepingKey(redisKey, "items"), INDEX_FIELD],
+    ["HSTRLEN", itemsKey, INDEX_FIELD],
+    ["HSTRLEN", itemsKey, STATE_FIELD],
   ];
 }
 
@@ -104,12 +110,21 @@ export async function readTombstones(
   redisKey: string,
   ids: readonly string[],
 ): Promise<(Version | undefined)[]> {
-  const command = ["HMGET", bookkeepingKey(redisKey, "items"), ...ids];
-  const fields = textsOf(await client.sendCommand(command).catch(absentIfWrongType));
-  return ids.map((_id, index) => {
-    const [version, note] = (fields[index] ?? "").split(" ");
+  const itemsKey = bookkeepingKey(redisKey, "items");
+  const lengths = await pipeline(ids, (id) => lengthOf(client, itemsKey, id));
+  // What is longer is no tombstone, but may be anything.
+  const short = ids.filter((_id, index) => lengths[index]! > 0 && lengths[index]! <= MAX_NOTE_BYTES);
+  if (short.length === 0) return ids.map(() => undefined);
+  const fields = textsOf(await client.sendCommand(["HMGET", itemsKey, ...short]).catch(absentIfWrongType));
+  const notes = new Map(short.map((id, index) => [id, fields[index]]));
+  return ids.map((id) => {
+    const [version, note] = (notes.get(id) ?? "").split(" ");
     return note === "deleted" ? versionOf(version) : undefined;
   });
+}
+
+async function lengthOf(client: Client, itemsKey: string, field: string): Promise<number> {
+  return Number(await client.sendCommand(["HSTRLEN", itemsKey, field]).catch(absentIfWrongType)) || 0;
 }
 
 export async function renewCollection(
@@ -118,8 +133,9 @@ export async function renewCollection(
   ttl: string,
 ): Promise<CollectionState & { hasValue: boolean }> {
   const itemsKey = bookkeepingKey(redisKey, "items");
+  const hasState = (await lengthOf(client, itemsKey, STATE_FIELD)) <= MAX_NOTE_BYTES;
   const [state, hasValue] = await Promise.all([
-    client.sendCommand(["HGET", itemsKey, STATE_FIELD]).catch(absentIfWrongType),
+    hasState ? client.sendCommand(["HGET", itemsKey, STATE_FIELD]).catch(absentIfWrongType) : undefined,
     client.sendCommand(["EXPIRE", redisKey, ttl]),
     client.sendCommand(["EXPIRE", itemsKey, ttl]),
   ]);

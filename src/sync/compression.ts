@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { promisify } from "node:util";
 import { gunzip, gzip, type ZlibOptions } from "node:zlib";
 import { UnreadableValueError } from "./errors.js";
@@ -37,15 +38,23 @@ function windowFor(bytes: number): ZlibOptions {
  */
 export async function inflate(stored: StoredBody, maxBytes: number): Promise<string> {
   if (typeof stored === "string") return stored;
-  if (!isGzip(stored)) return stored.toString();
+  if (!isGzip(stored)) return toText(stored);
+  let unpacked: Buffer;
   try {
-    return (await gunzipped(stored, { maxOutputLength: maxBytes })).toString();
+    unpacked = await gunzipped(stored, { maxOutputLength: maxBytes });
   } catch (error) {
     const isTooLarge = (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
     throw new UnreadableValueError(
       isTooLarge ? `Unpacked it is larger than ${maxBytes / MEBIBYTE} MiB.` : "It is not gzip, or broken.",
     );
   }
+  return toText(unpacked);
+}
+
+/** Not with replacement characters in the place of what is none: two texts would be one. */
+function toText(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw new UnreadableValueError("It is not UTF-8.");
+  return bytes.toString();
 }
 
 export function copyOf(bytes: Buffer): Buffer {

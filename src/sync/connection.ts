@@ -4,6 +4,7 @@ import { type Clock, withDeadline } from "./clock.js";
 import { ConnectionLostError } from "./errors.js";
 import type { RedisAddress, RedisEndpoint } from "./redis-address.js";
 import { classify } from "./replies.js";
+import { ReplyMeter } from "./reply-meter.js";
 
 /** Of node-redis, without a method for each command. */
 export type Client = InstanceType<typeof RedisClient>;
@@ -18,6 +19,21 @@ export interface ConnectionOptions {
   /** Looks who has answered, before anything is asked. Rejects if it is not who was meant. */
   verify?: (client: Client) => Promise<void>;
   load?: () => Promise<ClientModule>;
+}
+
+/** Of a connection that was ended for what came. */
+export const FLOODED = "Redis answered with more than may be read.";
+
+const meters = new WeakMap<Client, ReplyMeter>();
+
+/** Replies of so many bytes are waited for; the answer says that they have come. What is more than may come ends the connection. */
+export function expectReplies(client: Client, bytes: number): () => void {
+  return meters.get(client)?.expect(bytes) ?? (() => {});
+}
+
+/** Whether a connection was ended for what came. */
+export function hasFlooded(client: Client): boolean {
+  return meters.get(client)?.isExceeded === true;
 }
 
 /** A connection that is being made, and can be given up. */
@@ -45,7 +61,8 @@ export function openConnection(endpoint: () => Promise<RedisEndpoint>, options: 
     isAbandoned = true;
     letGoOfSocket();
   };
-  const connect = async ({ RedisClient: Client }: ClientModule): Promise<Client> => {
+  const meter = new ReplyMeter();
+  const connect = async ({ RedisClient: Client, connectGuarded }: ClientModule): Promise<Client> => {
     const { host, port } = await endpoint();
     if (isAbandoned) throw new ConnectionLostError("The connection was given up.");
     const client: Client = new Client(toClientOptions({ ...address, host, port }, deadlineMs));
@@ -57,7 +74,13 @@ export function openConnection(endpoint: () => Promise<RedisEndpoint>, options: 
     });
     // The mirror is never a reason for the process to stay.
     client.unref();
-    await client.connect();
+    meters.set(client, meter);
+    await connectGuarded(client, (chunk) => {
+      if (meter.passes(chunk)) return true;
+      onLost(client);
+      destroy(client);
+      return false;
+    });
     await options.verify?.(client);
     return client;
   };
@@ -71,7 +94,7 @@ export function openConnection(endpoint: () => Promise<RedisEndpoint>, options: 
   };
   const promise = work().catch((error: unknown) => {
     letGo();
-    throw classify(error);
+    throw meter.isExceeded ? new ConnectionLostError(FLOODED) : classify(error);
   });
   return {
     promise,

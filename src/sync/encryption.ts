@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { UnreadableValueError } from "./errors.js";
 import type { KeyRing } from "./key-ring.js";
+import { parseStoredJson } from "./stored-json.js";
 import { parseVersion, type Version } from "./version.js";
 
 // RFC 7518 §4.5 and §5.3: the key itself encrypts, by AES-256-GCM with an initialisation vector of 96 bits.
@@ -172,7 +173,7 @@ function isVersion(ver: unknown): ver is Version | undefined {
 function parseObject(text: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseStoredJson(text);
   } catch {
     // The message of a SyntaxError quotes what it could not parse; it stays here.
   }

@@ -4,6 +4,7 @@ import { inflate } from "./compression.js";
 import { MirrorError, UnreadableValueError } from "./errors.js";
 import type { RecordDefinition } from "./records.js";
 import type { RedisGateway, StoredCollection, StoredIndex } from "./redis-gateway.js";
+import { parseStoredJson } from "./stored-json.js";
 import type { Version } from "./version.js";
 import { COMPARED_BYTES } from "./writes.js";
 
@@ -43,7 +44,7 @@ export class IndexReader {
   async readArray(redisKey: string, record: RecordDefinition): Promise<CollectionSnapshot | undefined> {
     try {
       const { value } = await this.#gateway.readCollection(redisKey, COMPARED_BYTES);
-      const snapshot = takeWholeCollection(record, JSON.parse(await inflate(value ?? "[]", COMPARED_BYTES)));
+      const snapshot = takeWholeCollection(record, parseStoredJson(await inflate(value ?? "[]", COMPARED_BYTES)));
       return "refusal" in snapshot ? undefined : snapshot;
     } catch (error) {
       // Somebody else's, or too large to be compared. It is kept when it is overwritten.

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { MAX_VALUE_BYTES } from "./codec.js";
 import { KEEP_PART, SEALED_PART, UNKNOWN_VERSION } from "./script-parts.js";
 
 /** The fields beside the items in a collection's hash. No item's id begins with `~`. */
@@ -300,7 +301,7 @@ local array = toArray()
 -- It is written down.
 
 if hasChanged then
-  local previous = (isToBeKept or not state) and hasArray and length > 2 and redis.call('GET', KEYS[1])
+  local previous = (isToBeKept or not state) and hasArray and length > 2 and length <= ${MAX_VALUE_BYTES} and redis.call('GET', KEYS[1])
   local sealed = previous and not string.find(flags, 'o', 1, true) and sealedHeaderOf(previous)
   if sealed then return refuse(sealed) end
   if previous and previous ~= array then

@@ -59,8 +59,11 @@ export interface MirrorEvents {
   held: [write: RecordId & { reason: string }];
   /** The local store had none of a record, and has adopted the mirror's. */
   restored: [record: RecordId];
-  /** A mirrored value counts as absent: it cannot be decrypted, parsed or adopted. */
-  unreadable: [value: RecordId & { detail: string }];
+  /**
+   * A mirrored value counts as absent: it cannot be decrypted, parsed or adopted, or does not pass the record's schema. Of a
+   * collection that may be some of its items: as many as `items` says.
+   */
+  unreadable: [value: RecordId & { detail: string; items?: number }];
   /** Writing pauses, is tried again, or goes on. */
   breaker: [transition: { from: BreakerState["kind"]; to: BreakerState["kind"]; reason: string | undefined }];
   /** A clock is more than a day ahead of this one's: what `writer` saved by it counts as older than everything. */

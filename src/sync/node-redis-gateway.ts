@@ -12,7 +12,16 @@ import {
 } from "./collection-wire.js";
 import { MAX_VALUE_BYTES } from "./codec.js";
 import type { StoredBody } from "./compression.js";
-import { type Client, type ConnectionOptions, destroy, type Opening, openConnection } from "./connection.js";
+import {
+  type Client,
+  type ConnectionOptions,
+  destroy,
+  expectReplies,
+  FLOODED,
+  hasFlooded,
+  type Opening,
+  openConnection,
+} from "./connection.js";
 import { ConnectionLostError, MirrorError, NotServedError, RefusedError, UnreadableValueError } from "./errors.js";
 import { bookkeepingKey } from "./keys.js";
 import { pipeline } from "./pipeline.js";
@@ -53,6 +62,12 @@ const MEBIBYTE = 2 ** 20;
 
 /** What a write or a renewal of one record takes on the wire beside its value and its name, which stands there two or three times. */
 const OVERHEAD_BYTES = 256;
+
+/** Of more than these some other program's would be, and each is asked for its size. */
+const MAX_LISTED = 1_000;
+
+/** As much as is read where a version and a word after it are expected. */
+const MAX_NOTE_BYTES = 128;
 
 const SCRIPT: Script = { text: PUT_SCRIPT, sha: PUT_SCRIPT_SHA };
 
@@ -111,8 +126,9 @@ export class NodeRedisGateway implements RedisGateway {
 
   async read(redisKey: string, maxBytes = MAX_VALUE_BYTES): Promise<StoredValue> {
     const versionKey = bookkeepingKey(redisKey, "version");
-    const deadlineMs = await this.#deadlineOf([["STRLEN", redisKey]], maxBytes);
-    return this.#withClient(deadlineMs, async (client) => {
+    const lengths = [redisKey, versionKey].map((key) => ["STRLEN", key]);
+    const bytes = await this.#measure(lengths, maxBytes);
+    return this.#withClient(this.#deadlineMs(bytes), bytes, async (client) => {
       // One command, so that the two are of the same moment.
       const reply = await client.sendCommand(["MGET", redisKey, versionKey], AS_BYTES);
       const [value, version] = bodiesOf(reply);
@@ -127,20 +143,20 @@ export class NodeRedisGateway implements RedisGateway {
   }
 
   async readCollection(redisKey: string, maxBytes = MAX_VALUE_BYTES): Promise<StoredCollection> {
-    const deadlineMs = await this.#deadlineOf(measuringOf(redisKey), maxBytes);
-    return this.#withClient(deadlineMs, (client) => readCollection(client, redisKey));
+    const bytes = await this.#measure(measuringOf(redisKey), maxBytes);
+    return this.#withClient(this.#deadlineMs(bytes), bytes, (client) => readCollection(client, redisKey));
   }
 
   async readIndex(redisKey: string): Promise<StoredIndex> {
-    const [, measuring] = measuringOf(redisKey);
-    const deadlineMs = await this.#deadlineOf([measuring], MAX_VALUE_BYTES);
-    return this.#withClient(deadlineMs, (client) => readIndex(client, redisKey));
+    const [, ...measuring] = measuringOf(redisKey);
+    const bytes = await this.#measure(measuring, MAX_VALUE_BYTES);
+    return this.#withClient(this.#deadlineMs(bytes), bytes, (client) => readIndex(client, redisKey));
   }
 
   async readTombstones(redisKey: string, ids: readonly string[]): Promise<(Version | undefined)[]> {
     if (ids.length === 0) return [];
     const bytes = ids.reduce((sum, id) => sum + id.length, OVERHEAD_BYTES);
-    return this.#withClient(this.#deadlineMs(bytes), (client) => readTombstones(client, redisKey, ids));
+    return this.#withClient(this.#deadlineMs(bytes), bytes, (client) => readTombstones(client, redisKey, ids));
   }
 
   renewCollections(
@@ -150,9 +166,15 @@ export class NodeRedisGateway implements RedisGateway {
   }
 
   listKept(redisKey: string): Promise<KeptValue[]> {
-    return this.#withClient(this.#deadlines.commandMs, async (client) => {
+    return this.#withClient(this.#deadlines.commandMs, 0, async (client) => {
       const keptKey = bookkeepingKey(redisKey, "kept");
-      const versions = textsOf(await client.sendCommand(["HKEYS", keptKey])).filter((version) => version !== undefined);
+      if (Number(await client.sendCommand(["HLEN", keptKey])) > MAX_LISTED)
+        throw new UnreadableValueError(
+          `More than ${MAX_LISTED} versions of it are kept, which the mirror has not done.`,
+        );
+      // Whatever else lies there.
+      const isVersion = (name: string | undefined) => parseVersion(name) !== undefined;
+      const versions = textsOf(await client.sendCommand(["HKEYS", keptKey])).filter(isVersion) as Version[];
       const sizes = await Promise.all(versions.map((version) => client.sendCommand(["HSTRLEN", keptKey, version])));
       return versions.map((version, index) => ({ version, bytes: Number(sizes[index]) }));
     });
@@ -160,19 +182,19 @@ export class NodeRedisGateway implements RedisGateway {
 
   async readKept(redisKey: string, version: Version): Promise<StoredBody | undefined> {
     const keptKey = bookkeepingKey(redisKey, "kept");
-    const deadlineMs = await this.#deadlineOf([["HSTRLEN", keptKey, version]], MAX_VALUE_BYTES);
-    return this.#withClient(deadlineMs, async (client) =>
+    const bytes = await this.#measure([["HSTRLEN", keptKey, version]], MAX_VALUE_BYTES);
+    return this.#withClient(this.#deadlineMs(bytes), bytes, async (client) =>
       bodyOf(await client.sendCommand(["HGET", keptKey, version], AS_BYTES)),
     );
   }
 
   async ping(): Promise<void> {
-    await this.#withClient(this.#deadlines.commandMs, (client) => client.sendCommand(["PING"]));
+    await this.#withClient(this.#deadlines.commandMs, 0, (client) => client.sendCommand(["PING"]));
   }
 
   /** Which nodes of the cluster serve which slots, as this one knows it. @throws ConnectionLostError @throws RefusedError @throws NotServedError */
   async slotRanges(): Promise<SlotRange[]> {
-    const reply = await this.#withClient(this.#deadlines.commandMs, (client) =>
+    const reply = await this.#withClient(this.#deadlines.commandMs, 0, (client) =>
       client.sendCommand(["CLUSTER", "SLOTS"]),
     );
     const ranges = readSlotRanges(reply, this.#address.host);
@@ -255,18 +277,21 @@ export class NodeRedisGateway implements RedisGateway {
     return this.#deadlines.commandMs + (bytes / MEBIBYTE) * this.#deadlines.perMebibyteMs;
   }
 
-  /** How long reading may take, by what there is to read. @throws UnreadableValueError if that is more than there can be. */
-  async #deadlineOf(measuring: readonly string[][], maxBytes: number): Promise<number> {
-    const sizes = await this.#withClient(this.#deadlines.commandMs, (client) =>
+  /** How much there is to read. @throws UnreadableValueError if that is more than there can be. */
+  async #measure(measuring: readonly string[][], maxBytes: number): Promise<number> {
+    const sizes = await this.#withClient(this.#deadlines.commandMs, 0, (client) =>
       Promise.all(measuring.map((command) => client.sendCommand(command).catch(absentIfWrongType))),
     );
     const bytes = sizes.reduce<number>((sum, size) => sum + (Number(size) || 0), 0);
     if (bytes > maxBytes) throw new UnreadableValueError(`It is larger than ${maxBytes / MEBIBYTE} MiB.`);
-    return this.#deadlineMs(bytes);
+    return bytes;
   }
 
-  /** @param deadlineMs From when Redis can begin with it: replies come in order, and those before it have theirs. */
-  async #withClient<T>(deadlineMs: number, work: (client: Client) => Promise<T>): Promise<T> {
+  /**
+   * @param deadlineMs From when Redis can begin with it: replies come in order, and those before it have theirs.
+   * @param replyBytes How much will come of it, beside what always may.
+   */
+  async #withClient<T>(deadlineMs: number, replyBytes: number, work: (client: Client) => Promise<T>): Promise<T> {
     await this.connect();
     const client = this.#client;
     if (client === undefined) throw new ConnectionLostError("The connection was closed.");
@@ -274,6 +299,7 @@ export class NodeRedisGateway implements RedisGateway {
     const waitMs = Math.max(0, ...[...this.#expected].map(({ untilMs }) => untilMs - nowMs));
     const expected = { untilMs: nowMs + waitMs + deadlineMs };
     this.#expected.add(expected);
+    const replied = expectReplies(client, replyBytes);
     try {
       return await withDeadline(work(client), {
         deadlineMs: waitMs + deadlineMs,
@@ -281,10 +307,11 @@ export class NodeRedisGateway implements RedisGateway {
         clock: this.#clock,
       });
     } catch (error) {
-      const failure = classify(error);
+      const failure = hasFlooded(client) ? new ConnectionLostError(FLOODED) : classify(error);
       if (failure instanceof ConnectionLostError) this.#discard(client);
       throw failure;
     } finally {
+      replied();
       this.#expected.delete(expected);
     }
   }
@@ -295,7 +322,7 @@ export class NodeRedisGateway implements RedisGateway {
     batch: readonly Write[],
     toCall: (write: Write, horizon: string) => ScriptCall,
   ): Promise<unknown[]> {
-    return this.#withClient(this.#deadlineMs(bytes), async (client) => {
+    return this.#withClient(this.#deadlineMs(bytes), 0, async (client) => {
       const horizonMs = Math.min(Math.floor(this.#clock.wallNow() + MAX_SKEW_MS), 9_999_999_999_999);
       const horizon = String(horizonMs).padStart(13, "0");
       const replies = await this.#scripts.call(client, batch, (write) => toCall(write, horizon));
@@ -309,7 +336,7 @@ export class NodeRedisGateway implements RedisGateway {
     records: readonly { readonly redisKey: string; readonly ttlSeconds: number }[],
     renew: (client: Client, redisKey: string, ttl: string) => Promise<State>,
   ): Promise<(State | undefined)[]> {
-    return this.#withClient(this.#deadlineMs(overheadOf(records)), async (client) => {
+    return this.#withClient(this.#deadlineMs(overheadOf(records)), 0, async (client) => {
       const states = await pipeline(records, ({ redisKey, ttlSeconds }) =>
         renew(client, redisKey, String(ttlSeconds)).catch(refusalOf),
       );
@@ -336,12 +363,12 @@ function overheadOf(records: readonly { readonly redisKey: string }[]): number {
 
 async function renewOne(client: Client, redisKey: string, ttl: string): Promise<StoredState> {
   const versionKey = bookkeepingKey(redisKey, "version");
-  const [versions, hasValue] = await Promise.all([
-    client.sendCommand(["MGET", versionKey]),
+  const [note, hasValue] = await Promise.all([
+    client.sendCommand(["GETRANGE", versionKey, "0", String(MAX_NOTE_BYTES - 1)]).catch(absentIfWrongType),
     client.sendCommand(["EXPIRE", redisKey, ttl]),
     client.sendCommand(["EXPIRE", versionKey, ttl]),
   ]);
-  return { hasValue: Number(hasValue) === 1, ...toVersion(textsOf(versions)[0]) };
+  return { hasValue: Number(hasValue) === 1, ...toVersion(textOf(note)) };
 }
 
 function toPutCall(write: WireWrite, horizon: string): ScriptCall {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { MAX_VALUE_BYTES } from "./codec.js";
 import { headerBeginningUnder, JWE_BEGINNING, VERSION_MEMBER } from "./encryption.js";
 import type { WireWrite } from "./redis-gateway.js";
 import { KEEP_PART, SEALED_PART, UNKNOWN_VERSION } from "./script-parts.js";
@@ -25,6 +26,9 @@ local keepsPrevious, mode = string.sub(ARGV[5], 1, 1) == '1', string.sub(ARGV[5]
 local isSecret = mode == 's' or mode == 'S'
 
 local function stored(key)
+  local length = redis.pcall('STRLEN', key)
+  -- Nobody could read it again, and each copy of it holds up the server.
+  if type(length) ~= 'number' or length > ${MAX_VALUE_BYTES} then return nil end
   local reply = redis.pcall('GET', key)
   return type(reply) == 'string' and reply or nil
 end

@@ -4,6 +4,7 @@ import { JWE_BEGINNING } from "./encryption.js";
 import { bookkeepingKey } from "./keys.js";
 import type { Catalogue, RecordDefinition } from "./records.js";
 import { defineRecord } from "./records.js";
+import { parseStoredJson } from "./stored-json.js";
 import { decodeId, type UserKey, type UserKeys } from "./user-keys.js";
 import { parseVersion, type Version } from "./version.js";
 
@@ -132,7 +133,7 @@ function itemsOf(items: unknown[] | undefined, definition: RecordDefinition | un
 async function readArray(value: unknown): Promise<unknown[] | undefined> {
   if (!Buffer.isBuffer(value)) return undefined;
   try {
-    const parsed: unknown = JSON.parse(await inflate(value, MAX_VALUE_BYTES));
+    const parsed: unknown = parseStoredJson(await inflate(value, MAX_VALUE_BYTES));
     return Array.isArray(parsed) ? parsed : undefined;
   } catch {
     return undefined;

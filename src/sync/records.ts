@@ -1,3 +1,8 @@
+import { areModes, arePinned, isMcpSettings, isProviderProfiles, isTask, isText } from "./host-schemas.js";
+import { predicateOf, type RecordSchema, type StandardSchema } from "./record-schema.js";
+
+export type { RecordSchema, StandardSchema };
+
 /**
  * `document`: one value, replaced as a whole.
  * `collection`: an array of items, mirrored newest first and at most `limit` long.
@@ -25,6 +30,12 @@ export interface RecordOptions {
   ttlSeconds?: number;
   /** Whether it leaves the process only as a JWE. Default false. */
   encrypted?: boolean;
+  /**
+   * What a document, or each item of a collection, must pass before the host gets it from the mirror: a predicate, or a
+   * schema of zod, valibot, arktype or another library with the interface of Standard Schema. What does not pass counts
+   * as absent, with an `unreadable` event. Saves are not checked by it. Default: everything passes.
+   */
+  schema?: RecordSchema;
 }
 
 /** A record as the catalogue holds it: every option decided. */
@@ -37,6 +48,8 @@ export interface RecordDefinition {
   readonly limit: number;
   readonly ttlSeconds: number | undefined;
   readonly encrypted: boolean;
+  /** Whether the host can work with a document, or with an item of a collection. May throw, which is a no. */
+  readonly schema: (value: unknown) => boolean;
 }
 
 export const DEFAULT_COLLECTION_LIMIT = 50;
@@ -69,8 +82,10 @@ export function defineRecord(options: RecordOptions): RecordDefinition {
     "an integer of at least 1",
     ttlSeconds,
   );
-  const { select = everything } = options;
+  const { select = everything, schema = () => true } = options;
   expect(typeof select === "function", "select", "a function", select);
+  const predicate = predicateOf(schema);
+  expect(predicate !== undefined, "schema", "a function, or a Standard Schema", schema);
   return Object.freeze({
     name,
     kind,
@@ -80,6 +95,7 @@ export function defineRecord(options: RecordOptions): RecordDefinition {
     limit,
     ttlSeconds,
     encrypted: options.encrypted ?? false,
+    schema: predicate,
   });
 }
 
@@ -99,14 +115,14 @@ function expect(isMet: boolean, option: string, expected: string, got: unknown):
 
 /** The records that are mirrored without being asked: the state that Roo-Code and its forks keep. */
 export const BUILT_IN_RECORDS: readonly RecordDefinition[] = [
-  defineRecord({ name: "taskHistory", kind: "collection" }),
-  defineRecord({ name: "provider", kind: "document", encrypted: true }),
-  defineRecord({ name: "customInstructions", kind: "document" }),
+  defineRecord({ name: "taskHistory", kind: "collection", schema: isTask }),
+  defineRecord({ name: "provider", kind: "document", encrypted: true, schema: isProviderProfiles }),
+  defineRecord({ name: "customInstructions", kind: "document", schema: isText }),
   // The modes of a project belong to its repository, which brings them along.
-  defineRecord({ name: "customModes", kind: "document", select: withoutProjectModes }),
-  defineRecord({ name: "pinnedApiConfigs", kind: "document" }),
+  defineRecord({ name: "customModes", kind: "document", select: withoutProjectModes, schema: areModes }),
+  defineRecord({ name: "pinnedApiConfigs", kind: "document", schema: arePinned }),
   // The servers' environments and headers hold tokens.
-  defineRecord({ name: "mcpSettings", kind: "document", encrypted: true }),
+  defineRecord({ name: "mcpSettings", kind: "document", encrypted: true, schema: isMcpSettings }),
 ];
 
 function withoutProjectModes(modes: unknown): unknown {

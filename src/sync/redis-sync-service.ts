@@ -44,6 +44,7 @@ import { ReplayGuard } from "./replay-guard.js";
 import type { CollectionState, RedisGateway, StoredState } from "./redis-gateway.js";
 import { DEFAULT_TIMINGS, type SyncTimings } from "./timings.js";
 import { UnsentWrites } from "./unsent-writes.js";
+import { parseKey } from "./user-keys.js";
 import type { Version } from "./version.js";
 import { WholeSaves } from "./whole-saves.js";
 import { type BufferLimits, WriteBuffer } from "./write-buffer.js";
@@ -198,6 +199,7 @@ export class RedisSyncService {
       onSuperseded: (write) =>
         this.#drop(write, "superseded", "another instance saved it later; this save is among the kept versions"),
     });
+    codec.onLeftOut = (record, redisKey, items) => this.#leftOut(record, redisKey, items);
     gateway.onConnectionLost = () => this.#timer.setUnlessSet(this.#timings.batchWindowMs);
   }
 
@@ -628,6 +630,12 @@ export class RedisSyncService {
 
   #unreadable({ userId, record }: RecordId, detail: string): void {
     this.#events.emit("unreadable", { userId, record, detail });
+  }
+
+  #leftOut(record: RecordDefinition, redisKey: string, items: number): void {
+    const detail = `${items} of its items ${items === 1 ? "does" : "do"} not pass the record's schema.`;
+    const userId = parseKey(redisKey)?.userId ?? "";
+    this.#events.emit("unreadable", { userId, record: record.name, detail, items });
   }
 
   #giveUpAll(evicted: readonly PendingWrite[]): void {

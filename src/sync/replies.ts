@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { describeCertificateFailure } from "./certificate-failure.js";
 import { loadedClient } from "./client-loader.js";
 import { copyOf, isGzip, type StoredBody } from "./compression.js";
@@ -53,11 +54,11 @@ export function textOf(reply: unknown): string | undefined {
 /** Asks for strings as bytes, which gzip needs. 36 is the client's RESP_TYPES.BLOB_STRING; the client is loaded late. */
 export const AS_BYTES = { typeMapping: { 36: Buffer } } as const;
 
-/** Of a reply that was asked for as bytes: what is compressed stays bytes, all else is text. */
+/** Of a reply that was asked for as bytes: what is compressed, or no text, stays bytes, all else is text. */
 export function bodyOf(reply: unknown): StoredBody | undefined {
   if (!Buffer.isBuffer(reply)) return textOf(reply);
   // What came over the wire with it must not be kept in memory with it.
-  return isGzip(reply) ? copyOf(reply) : reply.toString();
+  return isGzip(reply) || !isUtf8(reply) ? copyOf(reply) : reply.toString();
 }
 
 export function bodiesOf(reply: unknown): (StoredBody | undefined)[] {

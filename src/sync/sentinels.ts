@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.js";
 import { type Client, destroy, openConnection, type Opening } from "./connection.js";
+import { toEndpoint } from "./endpoint.js";
 import { ConnectionLostError, RefusedError } from "./errors.js";
 import { majorityOf } from "./majority.js";
 import type { RedisAddress, RedisEndpoint, SentinelAddress } from "./redis-address.js";
@@ -45,8 +46,8 @@ async function askForPrimary(opening: Opening, masterName: string): Promise<Redi
   const client = await opening.promise;
   try {
     const reply = await client.sendCommand(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", masterName]);
-    const [host, port] = Array.isArray(reply) ? (reply as unknown[]).map(String) : [];
-    return port === undefined ? undefined : { host: host!, port: Number(port) };
+    const [host, port] = Array.isArray(reply) ? (reply as unknown[]) : [];
+    return toEndpoint(host, Number(port));
   } finally {
     destroy(client);
   }
@@ -63,6 +64,8 @@ export async function expectPrimary(client: Client): Promise<void> {
     if (failure instanceof RefusedError) return ["master"];
     throw failure;
   });
-  const role = Array.isArray(reply) ? String(reply[0]) : "unknown";
+  const word: unknown = Array.isArray(reply) ? reply[0] : undefined;
+  // A server that is none may say anything, and what it says is shown.
+  const role = typeof word === "string" && /^[a-z]{1,20}$/.test(word) ? word : "unknown";
   if (role !== "master") throw new ConnectionLostError(`The sentinels named a server that is no primary but: ${role}.`);
 }

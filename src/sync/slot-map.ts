@@ -1,5 +1,11 @@
 import calculateSlot from "cluster-key-slot";
+import { toEndpoint } from "./endpoint.js";
 import { nameOf, type RedisEndpoint } from "./redis-address.js";
+
+const SLOTS = 16_384;
+
+/** As many primaries as a cluster may have by Redis's own word. */
+const MAX_PRIMARIES = 1_000;
 
 /** Which node serves which slots of a cluster, both ends included. */
 export interface SlotRange {
@@ -29,16 +35,22 @@ export class SlotMap {
 }
 
 /**
- * Reads the reply to `CLUSTER SLOTS`: `[from, to, [host, port, id], …replicas]` each.
+ * Reads the reply to `CLUSTER SLOTS`: `[from, to, [host, port, id], …replicas]` each. What cannot be true is
+ * left out: a node that lies must not have the mirror knock at a million doors.
  * @param askedHost The host that was asked; a node that does not know its own address answers with none.
  */
 export function readSlotRanges(reply: unknown, askedHost: string): SlotRange[] {
   if (!Array.isArray(reply)) return [];
-  return reply.flatMap((range: unknown) => {
-    const [from, to, primary] = Array.isArray(range) ? (range as unknown[]) : [];
-    const [host, port] = Array.isArray(primary) ? (primary as unknown[]) : [];
-    if (![from, to, port].every(Number.isInteger)) return [];
-    const endpoint = { host: typeof host === "string" && host !== "" ? host : askedHost, port: port as number };
-    return [{ from: from as number, to: to as number, primary: endpoint }];
+  const ranges = reply.slice(0, SLOTS).flatMap((range: unknown) => {
+    const [from, to, node] = Array.isArray(range) ? (range as unknown[]) : [];
+    const [host, port] = Array.isArray(node) ? (node as unknown[]) : [];
+    if (![from, to].every(isSlot)) return [];
+    const primary = toEndpoint(typeof host === "string" && host !== "" ? host : askedHost, port);
+    return primary === undefined ? [] : [{ from: from as number, to: to as number, primary }];
   });
+  return new SlotMap(ranges).primaries.length <= MAX_PRIMARIES ? ranges : [];
+}
+
+function isSlot(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < SLOTS;
 }

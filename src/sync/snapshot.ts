@@ -1,5 +1,6 @@
 import { isNumberObject } from "node:util/types";
 import type { RecordDefinition } from "./records.js";
+import { isPrototypal, MAX_NESTING, MAX_VALUES } from "./stored-json.js";
 
 /** A value as it stood at one moment, as JSON; or why it has none. */
 export type Snapshot = { readonly text: string } | { readonly refusal: string };
@@ -32,17 +33,31 @@ export function takeJson(value: unknown): Snapshot {
     return {
       refusal:
         error instanceof RangeError
-          ? `it is ${/string/.test(error.message) ? "too large" : "nested too deeply"}`
+          ? /string/.test(error.message)
+            ? "it is too large"
+            : TOO_DEEP
           : "it holds a BigInt, a cycle or a throwing `toJSON`",
     };
   }
   if (text === undefined) return { refusal: `JSON cannot carry ${nameOf(value)}` };
-  const stranger = findStranger(value);
-  return stranger === undefined ? { text } : { refusal: `JSON cannot carry ${stranger}` };
+  valuesLeft = MAX_VALUES;
+  // One level is left for the list of which it may be an item.
+  const stranger = findStranger(value, MAX_NESTING - 1);
+  if (stranger === undefined) return { text };
+  return { refusal: BEYOND_BOUNDS.has(stranger) ? stranger : `JSON cannot carry ${stranger}` };
 }
 
+/** What a reader would refuse, so that it is not mirrored in vain. */
+const TOO_DEEP = "it is nested too deeply";
+const TOO_MANY = `it holds more than ${MAX_VALUES} values`;
+const BEYOND_BOUNDS: ReadonlySet<string> = new Set([TOO_DEEP, TOO_MANY]);
+
+/** Of the value that is being looked through: one at a time is. */
+let valuesLeft = 0;
+
 /** The first thing in a value that JSON would drop or turn into something else, by its kind. */
-function findStranger(value: unknown): string | undefined {
+function findStranger(value: unknown, levelsLeft: number): string | undefined {
+  if (--valuesLeft < 0) return TOO_MANY;
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -50,40 +65,44 @@ function findStranger(value: unknown): string | undefined {
     case "number":
       return Number.isFinite(value) ? undefined : "NaN or Infinity";
     case "object":
-      return value === null ? undefined : findStrangerInside(value);
+      return value === null ? undefined : findStrangerInside(value, levelsLeft);
     default:
       return nameOf(value);
   }
 }
 
-function findStrangerInside(value: object): string | undefined {
+function findStrangerInside(value: object, levelsLeft: number): string | undefined {
   // What says itself how it is to be written (a Date, a URL) is taken at its word.
   const { toJSON } = value as { toJSON?: unknown };
   if (typeof toJSON === "function") {
     if (value instanceof Date) return Number.isFinite(value.getTime()) ? undefined : "an invalid Date";
     const word: unknown = toJSON.call(value, "");
     // JSON asks once: what the answer has of `toJSON` itself is not called.
-    return typeof word === "object" && word !== null ? findStrangerWithin(word) : findStranger(word);
+    return typeof word === "object" && word !== null
+      ? findStrangerWithin(word, levelsLeft)
+      : findStranger(word, levelsLeft);
   }
-  return findStrangerWithin(value);
+  return findStrangerWithin(value, levelsLeft);
 }
 
-function findStrangerWithin(value: object): string | undefined {
+function findStrangerWithin(value: object, levelsLeft: number): string | undefined {
+  if (levelsLeft === 0) return TOO_DEEP;
   if (Array.isArray(value)) {
     // By index and not by iterator: holes count, and it is four times as fast.
     for (let index = 0; index < value.length; index++) {
-      const stranger = findStranger(value[index]);
+      const stranger = findStranger(value[index], levelsLeft - 1);
       if (stranger !== undefined) return stranger;
     }
     return undefined;
   }
-  if (isNumberObject(value)) return findStranger(value.valueOf());
+  if (isNumberObject(value)) return findStranger(value.valueOf(), levelsLeft);
   if (!isRecordLike(value)) return nameOf(value);
+  if (isPrototypal(value)) return "what every object inherits";
   for (const key in value) {
     const property = (value as Record<string, unknown>)[key];
     // A property that is undefined is one that is not there, in JSON as in the host's own store.
     if (property === undefined) continue;
-    const stranger = findStranger(property);
+    const stranger = findStranger(property, levelsLeft - 1);
     if (stranger !== undefined) return stranger;
   }
   return undefined;

@@ -1,6 +1,6 @@
 import { type Clock, systemClock, withDeadline } from "./clock.js";
-import { type Client, destroy, openConnection } from "./connection.js";
-import { ConnectionLostError, RefusedError } from "./errors.js";
+import { type Client, destroy, expectReplies, openConnection } from "./connection.js";
+import { ConnectionLostError, RefusedError, UnreadableValueError } from "./errors.js";
 import { KeySpace } from "./keys.js";
 import { NodeRedisGateway } from "./node-redis-gateway.js";
 import { DEFAULT_DEADLINES, type GatewayDeadlines, type RedisAddress, type RedisEndpoint } from "./redis-address.js";
@@ -12,6 +12,9 @@ const MEBIBYTE = 2 ** 20;
 
 /** How many keys the server looks at for one `SCAN`: a millisecond of its time or so. */
 const SCAN_COUNT = 1_000;
+
+/** Of one user, or of the legacy ones that are looked for at once. */
+const MAX_NAMES = 1_000_000;
 
 /** `{user}` on a cluster, else `user`; then perhaps an instance, perhaps the kind of bookkeeping; the record. */
 const KEY_FORM =
@@ -148,7 +151,9 @@ export class UserKeys {
       const [next, names] = Array.isArray(reply) ? (reply as unknown[]) : [];
       for (const name of Array.isArray(names) ? (names as unknown[]) : [])
         if (Buffer.isBuffer(name)) found.set(name.toString("latin1"), name);
-      cursor = String(next ?? "0");
+      if (found.size > MAX_NAMES) throw new UnreadableValueError(`There are more than ${MAX_NAMES} keys of it.`);
+      // No server is sent to where it just was.
+      cursor = String(next) === cursor ? "0" : String(next ?? "0");
     } while (cursor !== "0");
     return [...found.values()];
   }
@@ -160,13 +165,14 @@ export class UserKeys {
    */
   ask(commands: readonly (readonly (string | Buffer)[])[], bytes = 0): Promise<unknown[]> {
     const deadlineMs = this.#deadlines.commandMs + (bytes / MEBIBYTE) * this.#deadlines.perMebibyteMs;
+    const replied = expectReplies(this.#client, bytes);
     const replies = commands.map((command) => this.#client.sendCommand(command, AS_BYTES).catch(undefinedIfWrongType));
     return withDeadline(Promise.all(replies), {
       deadlineMs,
       onExpired: () => new ConnectionLostError(`No answer within ${Math.round(deadlineMs)} ms.`),
       clock: this.#clock,
       isHoldingProcess: true,
-    });
+    }).finally(replied);
   }
 
   close(): void {

@@ -11,13 +11,15 @@ import { RedisServer } from "../support/redis-server.js";
 const MAIN = fileURLToPath(import.meta.resolve("#dist/cli/main.js"));
 const PROVIDER = { userId: "alice", record: "provider" };
 
+const GOOD = { apiConfigs: { a: { apiKey: "sk-good" } } };
+
 describe("history and restore", () => {
   let server: RedisServer;
   let folder: string;
   before(async () => {
     server = await RedisServer.start();
     folder = await mkdtemp(join(tmpdir(), "redis-mirrored-"));
-    for (const value of [{ apiKey: "sk-good" }, { apiKey: "sk-default" }]) {
+    for (const value of [GOOD, { apiConfigs: {} }]) {
       const { mirror, service } = hurriedMirror(server.port);
       service.set(PROVIDER, value);
       await mirror.close({ timeoutMs: 5_000 });
@@ -63,13 +65,13 @@ describe("history and restore", () => {
 
     const file = join(folder, "profiles.json");
     expect((await run(server, "restore", "provider", "--version", kept!.version, "--output", file)).status).to.equal(0);
-    expect(JSON.parse(await readFile(file, "utf8"))).to.deep.equal({ apiKey: "sk-good" });
+    expect(JSON.parse(await readFile(file, "utf8"))).to.deep.equal(GOOD);
     expect((await stat(file)).mode & 0o777).to.equal(0o600);
 
     const restored = await run(server, "restore", "provider", "--version", kept!.version);
     expect([restored.status, restored.stderr]).to.deep.equal([0, ""]);
     const { mirror, service } = hurriedMirror(server.port);
-    expect(await service.get(PROVIDER)).to.deep.equal({ apiKey: "sk-good" });
+    expect(await service.get(PROVIDER)).to.deep.equal(GOOD);
     await mirror.close();
     expect((await versions()).map(({ isCurrent }) => isCurrent)).to.deep.equal([true, false, false]);
   });

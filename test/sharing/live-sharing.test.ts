@@ -217,18 +217,18 @@ describe("live sharing, on a real server", () => {
       expect(JSON.parse((await server.get("roo:alice:taskHistory"))!)).to.deep.equal(both);
     });
 
-    for (const [id, kind] of [
-      [NOTE, "a document"],
-      [PROVIDER, "a secret"],
+    for (const [id, kind, valueOf] of [
+      [NOTE, "a document", (text: string) => text],
+      [PROVIDER, "a secret", (text: string) => ({ apiConfigs: { [text]: {} } })],
     ] as const) {
       it(`is ${kind}, and its deletion, and nothing of it is sent back`, async () => {
         const [one, other, , { mirror: otherMirror, service }] = await hosts();
         const before = otherMirror.status.sentKeys;
         await service.get(id);
-        one.save(id.record, { text: "of one" });
-        await holds(other, id.record, { text: "of one" });
-        one.save(id.record, { text: "of one, later" });
-        await holds(other, id.record, { text: "of one, later" });
+        one.save(id.record, valueOf("of one"));
+        await holds(other, id.record, valueOf("of one"));
+        one.save(id.record, valueOf("of one, later"));
+        await holds(other, id.record, valueOf("of one, later"));
         one.save(id.record, undefined);
         await holds(other, id.record, undefined);
         await otherMirror.flush();

@@ -46,6 +46,11 @@ export class ScriptedServer {
     return [...this.#sockets].filter((socket) => !socket.destroyed).length;
   }
 
+  /** Says something to everybody who is connected, without having been asked. */
+  say(reply: string): void {
+    for (const socket of this.#sockets) if (!socket.destroyed) socket.write(`${reply}\r\n`);
+  }
+
   /** Ends the connections there are. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();

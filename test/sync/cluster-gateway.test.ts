@@ -290,13 +290,14 @@ describe("the gateway to a cluster", () => {
 
   it("lets records live on at each node, and says of which it cannot tell", async () => {
     open();
-    for (const server of [low, high]) server.replies.set("MGET", arrayReply(VERSION)).set("EXPIRE", ":1");
+    for (const server of [low, high])
+      server.replies.set("GETRANGE", `$${VERSION.length}\r\n${VERSION}`).set("EXPIRE", ":1");
     const records = [LOW[0], HIGH[0], LOW[1]].map((redisKey) => ({ redisKey, ttlSeconds: 100 }));
     const state = { hasValue: true, version: VERSION, isDeleted: false };
     expect(await gateway.renew(records)).to.deep.equal([state, state, state]);
     expect(high.commands).to.deep.include(["EXPIRE", HIGH[0], "100"]);
     for (const reply of ["-NOPERM no", "-LOADING Redis is loading"]) {
-      high.replies.set("MGET", reply);
+      high.replies.set("GETRANGE", reply);
       expect(await gateway.renew(records)).to.deep.equal([state, undefined, state]);
     }
     expect(await gateway.renew([])).to.deep.equal([]);

@@ -14,6 +14,12 @@ const PROVIDER = { userId: "alice", record: "provider" };
 const PROVIDER_KEY = "roo:alice:provider";
 
 const task = (id: string, ts: number) => ({ id, ts, task: `Translate 说明 – “quoted” of ${id}. `.repeat(40) });
+/** What each of the records may hold. */
+const GOOD: Record<string, unknown> = {
+  customInstructions: "good",
+  taskHistory: [task("a", 1)],
+  provider: { apiConfigs: {} },
+};
 const LONG = "Answer briefly – “quoted”. ".repeat(100);
 const MEBIBYTE = 2 ** 20;
 const KEPT = "1700000000000-0000-somebody";
@@ -234,8 +240,8 @@ describe("mirrors of which some compress, on one server", () => {
           expect(await service.restoreVersion(id, KEPT).catch(({ code }) => code as string)).to.equal(
             "UNREADABLE_VALUE",
           );
-          await save({ service, mirror }, id, id === HISTORY ? [task("a", 1)] : "good");
-          expect(await service.get(id)).to.deep.equal(id === HISTORY ? [task("a", 1)] : "good");
+          await save({ service, mirror }, id, GOOD[id.record]);
+          expect(await service.get(id)).to.deep.equal(GOOD[id.record]);
         }
         expect(details.join()).not.to.contain("canary");
       });

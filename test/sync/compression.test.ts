@@ -4,14 +4,14 @@ import { expect } from "chai";
 import { Codec } from "#dist/sync/codec.js";
 import { compress, inflate } from "#dist/sync/compression.js";
 import { FixedKeyRing, parseKeys } from "#dist/sync/key-ring.js";
-import { Catalogue } from "#dist/sync/records.js";
+import { Catalogue, defineRecord } from "#dist/sync/records.js";
 import { KEY } from "../support/mirrors.js";
 
 const MEBIBYTE = 2 ** 20;
 const TEXT = JSON.stringify({ note: "说明 – “quoted” 🔑", long: "x".repeat(100_000) });
 const CATALOGUE = new Catalogue();
 const VERSION = "1700000000000-0000-me";
-const NOTE = CATALOGUE.find("customInstructions")!;
+const NOTE = defineRecord({ name: "note", kind: "document" });
 const PROVIDER = CATALOGUE.find("provider")!;
 
 async function failureOf(work: Promise<unknown>): Promise<unknown> {

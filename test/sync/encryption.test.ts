@@ -231,15 +231,16 @@ describe("an encrypted value", () => {
       codec.decode(PROVIDER, REDIS_KEY, await encrypt(CANARY, REDIS_KEY, ring, VERSION), VERSION),
     );
     expect(error).to.include({ code: "UNREADABLE_VALUE", message: "It is not JSON." });
-    const stored = await codec.encode(PROVIDER, REDIS_KEY, `["${CANARY}"]`, VERSION);
-    expect(await codec.decode(PROVIDER, REDIS_KEY, stored, VERSION)).to.deep.equal([CANARY]);
+    const stored = await codec.encode(PROVIDER, REDIS_KEY, `{"apiConfigs":{},"a":"${CANARY}"}`, VERSION);
+    expect(await codec.decode(PROVIDER, REDIS_KEY, stored, VERSION)).to.deep.equal({ apiConfigs: {}, a: CANARY });
   });
 
   it("of a record that is not encrypted is its JSON, and a collection must be an array", async () => {
     const codec = new Codec(ring);
     const history = new Catalogue().find("taskHistory")!;
     expect(await codec.encode(history, "roo:alice:taskHistory", "[1]", VERSION)).to.equal("[1]");
-    expect(await codec.decode(history, "roo:alice:taskHistory", "[1]", VERSION)).to.deep.equal([1]);
+    const task = '[{"id":"a","ts":1}]';
+    expect(await codec.decode(history, "roo:alice:taskHistory", task, VERSION)).to.deep.equal(JSON.parse(task));
     expect(await failureOf(codec.decode(history, "roo:alice:taskHistory", "{}", VERSION))).to.have.property(
       "message",
       "It is not an array.",

@@ -125,7 +125,8 @@ describe("what a process finds after others, or after a restart", () => {
 
   it("keeps an encrypted version encrypted, and opens it again", async () => {
     const first = start();
-    first.set(PROVIDER, { apiKey: "sk-canary" });
+    const profiles = { apiConfigs: { a: { apiKey: "sk-canary" } } };
+    first.set(PROVIDER, profiles);
     await first.flush();
     await timers.tickAsync(10);
     const fresh = start(new MemoryMemento());
@@ -133,7 +134,7 @@ describe("what a process finds after others, or after a restart", () => {
     await fresh.flush();
     const [, previous] = await fresh.history(PROVIDER);
     expect([...gateway.model.kept.get("roo:alice:provider")!.values()].join()).not.to.contain("sk-canary");
-    expect(await fresh.readVersion(PROVIDER, previous!.version)).to.deep.equal({ apiKey: "sk-canary" });
+    expect(await fresh.readVersion(PROVIDER, previous!.version)).to.deep.equal(profiles);
   });
 
   it("keeps no secret that another program left in plain text, neither when it saves nor when it heals", async () => {

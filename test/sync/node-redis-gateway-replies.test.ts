@@ -143,8 +143,9 @@ describe("the gateway on node-redis, facing what a server says seldom", () => {
 
   it("reads what is exactly as large as it may be", async () => {
     scripted.replies.set("STRLEN", ":4").set("MGET", "*2\r\n$4\r\ntext\r\n$-1");
-    expect(await gateway.read("a", 4)).to.deep.equal({ value: "text", version: undefined, isDeleted: false });
-    expect(await failureOf(gateway.read("a", 3))).to.have.property("code", "UNREADABLE_VALUE");
+    // The value, and as much again beside it.
+    expect(await gateway.read("a", 8)).to.deep.equal({ value: "text", version: undefined, isDeleted: false });
+    expect(await failureOf(gateway.read("a", 7))).to.have.property("code", "UNREADABLE_VALUE");
   });
 
   it("takes what is no text for absent, and what it may not measure for refused", async () => {
@@ -163,7 +164,7 @@ describe("the gateway on node-redis, facing what a server says seldom", () => {
 
   it("lists what is kept of a record by version and size, and reads one of them", async () => {
     const [first, second] = ["1700000000000-0000-me", "1700000000001-0000-me"];
-    scripted.replies.set("HKEYS", `*3\r\n$21\r\n${first}\r\n:5\r\n$21\r\n${second}`).set("HSTRLEN", ":7");
+    scripted.replies.set("HKEYS", `*4\r\n$21\r\n${first}\r\n:5\r\n$4\r\nelse\r\n$21\r\n${second}`).set("HSTRLEN", ":7");
     scripted.replies.set("HGET", "$7\r\nbefore!");
     expect(await gateway.listKept("roo:a:x")).to.deep.equal([
       { version: first, bytes: 7 },
@@ -172,13 +173,16 @@ describe("the gateway on node-redis, facing what a server says seldom", () => {
     expect(await gateway.readKept("roo:a:x", first)).to.equal("before!");
     const keptKey = "roo:a:~kept:x";
     expect(scripted.commands.filter(([name]) => name!.startsWith("H"))).to.deep.equal([
+      ["HLEN", keptKey],
       ["HKEYS", keptKey],
       ["HSTRLEN", keptKey, first],
       ["HSTRLEN", keptKey, second],
       ["HSTRLEN", keptKey, first],
       ["HGET", keptKey, first],
     ]);
-    scripted.replies.set("HKEYS", "+OK").set("HGET", "$-1");
+    scripted.replies.set("HLEN", ":1001");
+    expect(await failureOf(gateway.listKept("roo:a:x"))).to.have.property("code", "UNREADABLE_VALUE");
+    scripted.replies.set("HLEN", ":1000").set("HKEYS", "+OK").set("HGET", "$-1");
     expect(await gateway.listKept("roo:a:x")).to.deep.equal([]);
     expect(await gateway.readKept("roo:a:x", first)).to.equal(undefined);
   });
@@ -191,15 +195,16 @@ describe("the gateway on node-redis, facing what a server says seldom", () => {
       clock,
     );
     scripted.replies.set("MGET", "").set("HGET", "");
-    for (const [length, delayMs] of [
-      [`:${2 ** 20}`, 9_000],
-      [":0", 1_000],
-      ["+OK", 1_000],
+    for (const [length, readMs, keptMs] of [
+      [`:${2 ** 20}`, 17_000, 9_000],
+      [":0", 1_000, 1_000],
+      ["+OK", 1_000, 1_000],
     ] as const) {
       scripted.replies.set("STRLEN", length).set("HSTRLEN", length);
-      for (const [read, command] of [
-        [() => gateway.read("a"), "MGET"],
-        [() => gateway.readKept("a", WRITE.version), "HGET"],
+      for (const [read, command, delayMs] of [
+        // The value's length, and that of its version.
+        [() => gateway.read("a"), "MGET", readMs],
+        [() => gateway.readKept("a", WRITE.version), "HGET", keptMs],
       ] as const) {
         scripted.received.length = 0;
         const reading = failureOf(read());

@@ -147,14 +147,14 @@ describe("RedisSyncService, as seen from outside", () => {
 
     it("is waited for by a restore of another record only as long as that one takes", async () => {
       service.set(INSTRUCTIONS, "refused");
-      service.set(MODES, [{ id: "first" }]);
+      service.set(MODES, [{ slug: "first" }]);
       await timers.tickAsync(100);
       service.set(MODES, []);
       await timers.tickAsync(100);
       const [, kept] = await service.history(MODES);
       const restored = service.restoreVersion(MODES, kept!.version);
       await timers.tickAsync(100);
-      expect(await restored).to.deep.equal([{ id: "first" }]);
+      expect(await restored).to.deep.equal([{ slug: "first" }]);
     });
 
     it("reports what waits as dropped when it is closed", async () => {
@@ -212,7 +212,7 @@ describe("RedisSyncService, as seen from outside", () => {
   });
 
   it("refuses to restore a version once it is being closed", async () => {
-    service.set(MODES, [{ id: "first" }]);
+    service.set(MODES, [{ slug: "first" }]);
     await timers.tickAsync(100);
     service.set(MODES, []);
     await timers.tickAsync(100);
@@ -350,11 +350,11 @@ describe("RedisSyncService, as seen from outside", () => {
 
   describe("a read", () => {
     it("goes on during the pause where Redis only refuses to write", async () => {
-      gateway.store.set(MODES_KEY, "[1]");
+      gateway.store.set(MODES_KEY, '[{"slug":"a"}]');
       gateway.alwaysRefuse("OOM");
       service.set(INSTRUCTIONS, "value");
       await timers.tickAsync(2_000);
-      expect(await service.get(MODES)).to.deep.equal([1]);
+      expect(await service.get(MODES)).to.deep.equal([{ slug: "a" }]);
       expect(service.status.state).to.equal("degraded");
     });
 

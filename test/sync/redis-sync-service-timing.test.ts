@@ -331,11 +331,11 @@ describe("RedisSyncService, when things happen at the same time", () => {
   });
 
   it("answers a read with the mirror's value while only another record is on its way", async () => {
-    gateway.store.set("roo:alice:customModes", "[1]");
+    gateway.store.set("roo:alice:customModes", '[{"slug":"a"}]');
     gateway.holdWrites();
     service.set(INSTRUCTIONS, "on its way");
     await timers.tickAsync(100);
-    expect(await service.get(MODES)).to.deep.equal([1]);
+    expect(await service.get(MODES)).to.deep.equal([{ slug: "a" }]);
   });
 
   describe("what gave way", () => {

@@ -368,8 +368,8 @@ describe("RedisSyncService", () => {
 
   describe("get", () => {
     it("answers with what the mirror holds", async () => {
-      gateway.store.set(INSTRUCTIONS_KEY, '{"a":1}');
-      expect(await service.get(INSTRUCTIONS)).to.deep.equal({ a: 1 });
+      gateway.store.set(INSTRUCTIONS_KEY, '"Be brief."');
+      expect(await service.get(INSTRUCTIONS)).to.equal("Be brief.");
       expect(await service.get(MODES)).to.equal(undefined);
       expect(service.status.state).to.equal("connected");
     });

@@ -113,7 +113,7 @@ describe("what the engine says in words", () => {
   describe("of a version that is to be restored:", () => {
     it("that it is not there yet, and why", async () => {
       const service = make();
-      service.set(MODES, [{ id: "first" }]);
+      service.set(MODES, [{ slug: "first" }]);
       await timers.tickAsync(100);
       service.set(MODES, []);
       await timers.tickAsync(100);
