@@ -384,7 +384,7 @@ describe("RedisSyncService, as seen from outside", () => {
       const unreadable = recorded("unreadable");
       expect(await service.get(PROVIDER)).to.equal(undefined);
       expect(unreadable).to.deep.equal([
-        { ...PROVIDER, detail: "It was encrypted with a key that this machine does not have." },
+        { ...PROVIDER, detail: "It was encrypted with the key 8WO9vYBopsW, which this machine does not have." },
       ]);
     });
   });
