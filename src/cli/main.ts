@@ -41,6 +41,10 @@ const COMMANDS: Record<string, Command> = {
     summary: "Make a key for encrypted records, or show the ids of those at hand",
     run: async (args) => (await import("./keygen.js")).keygen(args),
   },
+  rotate: {
+    summary: "Take a new key, and encrypt with it what lies in Redis under the old one",
+    run: async (args) => (await import("./rotate.js")).rotate(args),
+  },
 };
 
 const HELP = `redis-mirrored <command> [options]
