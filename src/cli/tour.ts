@@ -5,7 +5,10 @@ import { parseArgs } from "node:util";
 import { ensureRedisServer, freePort, PrivateRedisServer } from "./redis-server.js";
 import { readHistory, readProfiles } from "./tour/input-files.js";
 import { type RedisPlace, TourGuide } from "./tour/guide.js";
+import { MirrorError, RefusedError } from "../sync/errors.js";
+import { classify } from "../sync/replies.js";
 import { Screen } from "./screen.js";
+import { fail } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
 
 const HELP = `redis-mirrored tour [--history FILE] [--profiles FILE] [--saves N] [--plain]
@@ -52,6 +55,11 @@ export async function tour(args: string[]): Promise<number> {
   process.once("SIGINT", () => void leave().finally(() => process.exit(130)));
   try {
     return (await guide.show()) ? 0 : 1;
+  } catch (error) {
+    // The user's own server may be away, or refuse.
+    const failure = classify(error);
+    if (!(error instanceof MirrorError || failure instanceof RefusedError)) throw error;
+    return fail(failure.message);
   } finally {
     await leave();
   }

@@ -17,7 +17,7 @@ export const KEYS = { first: keyCanary("first key"), older: keyCanary("older key
 const KNOWN_NAMES = new Set(["currentApiConfigName", "apiConfigs", "mcpServers", "id", "ts", "apiKey"]);
 
 const SECRETS = new Plantation("a secret in");
-export const PROFILES = SECRETS.plantIn(
+const PLANTED_PROFILES = SECRETS.plantIn(
   {
     currentApiConfigName: "work",
     apiConfigs: {
@@ -37,7 +37,9 @@ export const PROFILES = SECRETS.plantIn(
   },
   KNOWN_NAMES,
   "profiles",
-);
+) as { apiConfigs: Record<string, unknown> };
+/** The profile in use is one of them. */
+export const PROFILES = { ...PLANTED_PROFILES, currentApiConfigName: Object.keys(PLANTED_PROFILES.apiConfigs)[0]! };
 export const MCP_SETTINGS = SECRETS.plantIn(
   {
     mcpServers: {
@@ -175,11 +177,12 @@ export class CanaryBed {
       await this.order(
         "HSET",
         `roo:alice:~kept:${record}`,
-        plant(`a version kept of ${record}`),
+        // Shown as it is: versions and ids say which one is meant.
+        "no version at all",
         plant(`what is kept of ${record}`),
       );
     }
-    const index = `${plant("an item's id")} ${plant("an item's version")} 1`;
+    const index = `task-1 ${plant("an item's version")} 1`;
     await this.order(
       "HSET",
       "roo:alice:~items:taskHistory",

@@ -103,7 +103,7 @@ describe("no secret leaves the library", function () {
       const id = (record: string) => ({ userId: "alice", record });
       const host = new Host();
       const saveAll = async (round: number) => {
-        await host.store({ ...(PROFILES as object), round });
+        await host.store({ ...PROFILES, round });
         service.set(id("mcpSettings"), { ...(MCP_SETTINGS as object), round });
         service.set(id("customInstructions"), `${INSTRUCTIONS} ${round}`);
         service.set(id("taskHistory"), TASKS.slice(0, round));

@@ -1,0 +1,65 @@
+import { join } from "node:path";
+import { writeFiles } from "../cli/adopt/miniature-hosts.js";
+import { TemporaryFolder } from "../support/temporary-folder.js";
+import { KEYS, PROFILES, TASKS, UNSENT } from "./canary-bed.js";
+
+/** A call of a command, and how it ends where Redis is well; `undefined`: as it may, on a machine that is busy. */
+export interface Call {
+  readonly args: readonly string[];
+  readonly status: number | undefined;
+}
+
+const call = (status: number | undefined, ...args: string[]): Call => ({ status, args });
+
+/** Files that commands read, all of them full of secrets. */
+export class CommandFiles {
+  readonly #folder = new TemporaryFolder();
+
+  constructor() {
+    const secret = (place: string) => UNSENT.plant(`a file, ${place}`);
+    const host = "export class ContextProxy {\n  updateGlobalState(key: string, value: unknown) {}\n}\n";
+    writeFiles(this.#folder.path, {
+      "profiles.json": JSON.stringify(PROFILES),
+      "history.json": JSON.stringify(TASKS),
+      "no-json.json": `{"apiKey": "${secret("broken")}`,
+      "no-profiles.json": JSON.stringify({ [secret("a name")]: secret("a value") }),
+      "host/package.json": JSON.stringify({ name: "host", publisher: secret("the host's manifest") }),
+      "host/src/core/config/ContextProxy.ts": host,
+      // Where a command takes it from unless it is told another place.
+      "redis-mirrored/key": `${KEYS.first.text},${KEYS.older.text}\n`,
+    });
+  }
+
+  get path(): string {
+    return this.#folder.path;
+  }
+
+  of(name: string): string {
+    return join(this.#folder.path, name);
+  }
+
+  remove(): void {
+    this.#folder.remove();
+  }
+}
+
+/**
+ * How each command is called, in an order in which each finds something to do. A command without a line here fails the test:
+ * whoever adds one says how it is to be tried.
+ */
+export function callsOf(files: CommandFiles, version: string): Readonly<Record<string, readonly Call[]>> {
+  const tour = (status: number | undefined, profiles: string) =>
+    call(status, "--plain", "--saves", "10", "--profiles", files.of(profiles), "--history", files.of("history.json"));
+  return {
+    tour: [tour(undefined, "profiles.json"), tour(2, "no-json.json"), tour(2, "no-profiles.json")],
+    adopt: [call(1, files.of("host"), "--check"), call(1, files.of("host"), "--json")],
+    inspect: [call(0), call(0, "--json")],
+    history: [call(0, "provider"), call(0, "provider", "--json"), call(0, "taskHistory")],
+    "support-bundle": [call(0)],
+    keygen: [call(0, "--id"), call(1, "--store")],
+    rotate: [call(0, "alice", "--dry-run"), call(0, "alice", "--yes", "--json"), call(0, "alice", "--yes")],
+    restore: [call(0, "provider", "--version", version), call(2, "provider", "--version", "9")],
+    migrate: [call(0, "7", "--dry-run"), call(0, "7", "--yes", "--json", "--delete")],
+    purge: [call(0, "alice", "--dry-run"), call(0, "alice", "--yes", "--json")],
+  };
+}
