@@ -61,6 +61,6 @@ function propertyOf(value: unknown, name: string): unknown {
 function kindOf(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length} of something else`;
   // Neither the names in it nor a value: who gives the wrong file may give one that holds keys.
-  if (typeof value !== "object" || value === null) return value === undefined ? "nothing" : `a ${typeof value}`;
+  if (typeof value !== "object" || value === null) return value === undefined ? "undefined" : `a ${typeof value}`;
   return `an object of ${Object.keys(value).length} others`;
 }
