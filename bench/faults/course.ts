@@ -23,9 +23,14 @@ export class Course {
     while (this.#steps[0] !== undefined && this.#steps[0][0] <= share) void this.#steps.shift()![1]();
   }
 
+  /** Until the server has done what it was told so far: on a busy machine that takes longer than all of the calls. */
+  async settled(): Promise<void> {
+    await this.#orders;
+  }
+
   async end(): Promise<void> {
     this.advanceTo(1);
-    await this.#orders;
+    await this.settled();
   }
 
   #order(work: () => unknown): void {

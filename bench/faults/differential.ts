@@ -4,6 +4,7 @@ import { DIALECTS } from "../../test/aspect/dialects.js";
 import { areIndistinguishable, callMethod, type MethodName, observe } from "../../test/aspect/observation.js";
 import { type Fault, FAULTS, HEALTHY } from "../../test/support/faults.js";
 import { TestBed } from "../../test/support/test-bed.js";
+import { until } from "../../test/support/until.js";
 import { nextTurn } from "../measure.js";
 import { CallPool, scriptOf, type TwinCall } from "./calls.js";
 import { Course } from "./course.js";
@@ -91,6 +92,7 @@ class Phase {
     batches: 0,
     failedAttempts: 0,
   };
+  #wasFelt = false;
   #ignored: { readonly bare: Error; readonly decorated: Error }[] = [];
 
   constructor(fault: Fault, pool: CallPool, unhandled: UnhandledRejections) {
@@ -114,6 +116,8 @@ class Phase {
         await this.#settleIgnored();
         const share = (index - from) / (to - from);
         course.advanceTo(share);
+        if (share >= 0.4) await course.settled();
+        if (share >= 0.75) await this.#felt();
         const aheadMs = share * phaseMs - (performance.now() - begin);
         if (aheadMs >= 1) await pause(aheadMs);
       }
@@ -125,6 +129,14 @@ class Phase {
     await this.#settleIgnored();
     for (const reason of this.#unhandled.takeRest()) this.#note("surfacedWrongly", `surfaced: ${String(reason)}`);
     return { fault: this.#fault, counts: this.#counts, examples: this.#examples };
+  }
+
+  /** Until the mirror has met with the fault, where it is one to meet with; what waits is being sent. */
+  async #felt(): Promise<void> {
+    const { kind, isMomentary } = this.#fault;
+    if (kind === "none" || isMomentary || this.#wasFelt) return;
+    this.#wasFelt = true;
+    await until("an attempt fails", async () => this.#counts.failedAttempts > 0).catch(() => {});
   }
 
   async #callTwins(index: number): Promise<void> {
