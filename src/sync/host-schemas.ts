@@ -10,12 +10,12 @@ export function isTask(item: unknown): boolean {
   return typeof id === "string" && id !== "" && Number.isFinite(ts) && isTextIfAny(task);
 }
 
-/** All profiles of a user, by their names. */
+/** All profiles of a user, by their names; a host may keep them in a form of its own, and only who has the key has written it. */
 export function isProviderProfiles(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { currentApiConfigName, apiConfigs, modeApiConfigs } = value;
   return (
-    isObjectOf(apiConfigs, isObject) &&
+    (apiConfigs === undefined || isObjectOf(apiConfigs, isObject)) &&
     isTextIfAny(currentApiConfigName) &&
     (modeApiConfigs === undefined || isObjectOf(modeApiConfigs, isText))
   );

@@ -90,6 +90,7 @@ describe("a record's schema", () => {
       "provider",
       [
         { apiConfigs: {} },
+        { apiKey: "of a host with one profile" },
         {
           currentApiConfigName: "default",
           apiConfigs: { default: { id: "x", apiKey: "sk" } },
@@ -102,7 +103,6 @@ describe("a record's schema", () => {
         null,
         [],
         "a",
-        {},
         { apiConfigs: [] },
         { apiConfigs: { a: "sk" } },
         { apiConfigs: {}, currentApiConfigName: 1 },
