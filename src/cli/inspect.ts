@@ -6,6 +6,7 @@ import { MirrorError } from "../sync/errors.js";
 import { type ItemAge, type RecordSurvey, surveyRecords } from "../sync/record-survey.js";
 import { Catalogue } from "../sync/records.js";
 import { type KeyListing, UserKeys } from "../sync/user-keys.js";
+import { noticePlaintext } from "./plaintext-notice.js";
 import { align, displayWidth, GAP, nameSome, printable, shorten } from "./table.js";
 import { fail, say } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
@@ -51,6 +52,7 @@ export async function inspect(args: string[]): Promise<number> {
   if (!userId) throw new UsageError("Expected a user id, got an empty one");
   const result = resolveSettings({});
   if ("problems" in result) return fail(result.problems.map(describeProblem).join("\n"));
+  noticePlaintext(result.settings.address);
   let keys: UserKeys | undefined;
   try {
     keys = await UserKeys.open(result.settings.address, userId);

@@ -13,6 +13,7 @@ import { carryOut } from "./migrate/carry-out.js";
 import { findLegacy, type LegacyEntry } from "./migrate/legacy-keys.js";
 import { describeKept, describePlans, toReport } from "./migrate/migration-report.js";
 import { Migration, type RecordPlan } from "./migrate/migration.js";
+import { noticePlaintext } from "./plaintext-notice.js";
 import { fail, isAgreed, say } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
 
@@ -56,9 +57,10 @@ export async function migrate(args: string[]): Promise<number> {
   if ("problems" in result) return fail(result.problems.map(describeProblem).join("\n"));
   const legacyAddress = addressOfLegacy(result.settings);
   if (typeof legacyAddress === "string") return fail(legacyAddress);
+  const warn = noticePlaintext(result.settings.address, legacyAddress);
   // Nothing else does: the sockets of the mirror do not hold a process.
   const holding = setInterval(() => {}, 60_000);
-  const mirror = createMirror({ ...options, enabled: true, userId, logger: { info: () => {}, warn: console.error } });
+  const mirror = createMirror({ ...options, enabled: true, userId, logger: { info: () => {}, warn } });
   let keys: UserKeys | undefined;
   try {
     keys = await UserKeys.open(legacyAddress, userId);

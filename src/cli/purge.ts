@@ -3,6 +3,7 @@ import { resolveSettings } from "../settings/resolve-settings.js";
 import { describeProblem } from "../settings/settings.js";
 import { MirrorError } from "../sync/errors.js";
 import { UserKeys } from "../sync/user-keys.js";
+import { noticePlaintext } from "./plaintext-notice.js";
 import { describeFootprint, goingOf, type PurgeReport, toReport } from "./purge/purge-report.js";
 import { findFootprint, measure, remove } from "./purge/user-footprint.js";
 import { printable, shorten } from "./table.js";
@@ -58,6 +59,7 @@ export async function purge(args: string[]): Promise<number> {
     throw new UsageError(`Expected the id of one user, got ${positionals.map(printable).join(" ") || "none"}`);
   const result = resolveSettings({});
   if ("problems" in result) return fail(result.problems.map(describeProblem).join("\n"));
+  noticePlaintext(result.settings.address);
   let servers: UserKeys[] = [];
   try {
     servers = await UserKeys.openAll(result.settings.address, userId);

@@ -9,6 +9,7 @@ import type { CiphertextSurvey } from "../sync/reencryption.js";
 import { UserKeys } from "../sync/user-keys.js";
 import { type KeysAtHand, keysAtHand } from "./keys/keys-at-hand.js";
 import { forget } from "./rotate/forget.js";
+import { noticePlaintext } from "./plaintext-notice.js";
 import { addKey, type Ciphertexts, reencrypt, type RotateFlags, survey } from "./rotate/rotation.js";
 import { countOf, describeByKey, describeLeft, toEntries } from "./rotate/rotation-report.js";
 import { Screen } from "./screen.js";
@@ -61,6 +62,7 @@ export async function rotate(args: string[]): Promise<number> {
   if (!userId) throw new UsageError("Expected a user id, got an empty one");
   const result = resolveSettings({});
   if ("problems" in result) return fail(result.problems.map(describeProblem).join("\n"));
+  noticePlaintext(result.settings.address);
   let servers: UserKeys[] = [];
   try {
     const atHand = await keysAtHand();

@@ -6,7 +6,9 @@ import { ensureRedisServer, freePort, PrivateRedisServer } from "./redis-server.
 import { readHistory, readProfiles } from "./tour/input-files.js";
 import { type RedisPlace, TourGuide } from "./tour/guide.js";
 import { MirrorError, RefusedError } from "../sync/errors.js";
+import { resolveSettings } from "../settings/resolve-settings.js";
 import { classify } from "../sync/replies.js";
+import { noticePlaintext } from "./plaintext-notice.js";
 import { Screen } from "./screen.js";
 import { fail } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
@@ -69,7 +71,11 @@ async function findRedis(): Promise<RedisPlace> {
   for (const variable of ["REDIS_CLUSTER", "REDIS_SENTINELS"])
     if (process.env[variable])
       throw new UsageError(`Expected one server for the tour, named by REDIS_URL or by none, got \`${variable}\``);
-  if (process.env["REDIS_URL"] || process.env["REDIS_HOST"]) return { kind: "given" };
+  if (process.env["REDIS_URL"] || process.env["REDIS_HOST"]) {
+    const result = resolveSettings({});
+    if ("settings" in result) noticePlaintext(result.settings.address);
+    return { kind: "given" };
+  }
   const executable = await ensureRedisServer();
   if (executable === undefined) return { kind: "none", port: await freePort() };
   return { kind: "private", server: await PrivateRedisServer.start(executable) };

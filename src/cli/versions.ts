@@ -1,6 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { createMirror, type Mirror, MirrorError, type RecordVersion } from "../index.js";
+import { resolveSettings } from "../settings/resolve-settings.js";
+import { noticePlaintext } from "./plaintext-notice.js";
 import { say } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
 
@@ -91,8 +93,10 @@ function expectRecord(positionals: readonly string[]): string {
 }
 
 async function withMirror(userId: string | undefined, work: (mirror: Mirror) => Promise<number>): Promise<number> {
-  const warn = (message: string) => console.error(message);
-  const mirror = createMirror({ ...(userId !== undefined && { userId }), logger: { info: () => {}, warn } });
+  const options = userId === undefined ? {} : { userId };
+  const result = resolveSettings(options);
+  const warn = noticePlaintext(...("settings" in result && result.settings.isEnabled ? [result.settings.address] : []));
+  const mirror = createMirror({ ...options, logger: { info: () => {}, warn } });
   try {
     return await work(mirror);
   } catch (error) {

@@ -11,8 +11,11 @@ export function logEvents(service: RedisSyncService, logger: Logger): void {
     warned.add(key);
     logger.warn(message);
   };
-  service.on("status", ({ state, reason, pending }) => {
-    if (state === "connected") logger.info("redis-mirrored: connected.");
+  service.on("status", ({ state, reason, pending, warnings = [] }) => {
+    if (state === "connected") {
+      logger.info("redis-mirrored: connected.");
+      for (const warning of warnings) warnOnce(warning, `redis-mirrored: ${warning}`);
+    }
     if (state !== "degraded") return;
     const waiting = pending === 1 ? "1 record waits" : `${pending} records wait`;
     logger.warn(`redis-mirrored: Redis cannot be used. ${reason ?? ""} Local work is unaffected; ${waiting}.`);

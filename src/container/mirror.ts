@@ -13,13 +13,19 @@ import type { RecordId } from "../sync/keys.js";
 import type { FlushResult } from "../sync/flush-waiters.js";
 import type { RecordVersion } from "../sync/record-history.js";
 import type { AdoptRemote } from "../sync/adoptions.js";
+import { warningsOf } from "../sync/plaintext.js";
 import type { RedisSyncService } from "../sync/redis-sync-service.js";
 import { activeMirrorModule, noopMirrorModule } from "./modules.js";
 import { TOKENS } from "./tokens.js";
 
 /** Whether the real binding or the no-op is in place, and if the no-op, why. */
 type Binding =
-  | { readonly kind: "active"; readonly since: Date; readonly module: ContainerModule }
+  | {
+      readonly kind: "active";
+      readonly since: Date;
+      readonly module: ContainerModule;
+      readonly warnings: readonly string[];
+    }
   | { readonly kind: "disabled"; readonly since: Date }
   | { readonly kind: "misconfigured"; readonly since: Date; readonly reason: string };
 
@@ -75,7 +81,10 @@ export class Mirror implements Disposable, AsyncDisposable {
       sentBytes: 0,
       savedBytes: 0,
     };
-    if (binding.kind === "active") return { state: "connecting", ...nothing };
+    if (binding.kind === "active") {
+      const { warnings } = binding;
+      return { state: "connecting", ...nothing, ...(warnings.length > 0 && { warnings }) };
+    }
     return { state: binding.kind, ...(binding.kind === "misconfigured" && { reason: binding.reason }), ...nothing };
   }
 
@@ -245,7 +254,7 @@ export class Mirror implements Disposable, AsyncDisposable {
       for (const event of FORWARDED_EVENTS) this.#forward(event, service);
     });
     this.container.load(module);
-    return { kind: "active", since: new Date(), module };
+    return { kind: "active", since: new Date(), module, warnings: warningsOf(settings.address) };
   }
 
   #forward<Event extends keyof MirrorEvents>(event: Event, service: RedisSyncService): void {

@@ -11,6 +11,7 @@ import { Codec } from "../sync/codec.js";
 import { FixedKeyRing, type KeyRing, StoredKeyRing } from "../sync/key-ring.js";
 import type { Memento } from "../sync/memento.js";
 import { openGateway } from "../sync/open-gateway.js";
+import { warningsOf } from "../sync/plaintext.js";
 import { Catalogue } from "../sync/records.js";
 import type { RedisGateway } from "../sync/redis-gateway.js";
 import { RedisSyncService } from "../sync/redis-sync-service.js";
@@ -93,6 +94,7 @@ function serviceOf(
     timings: settings.timings,
     isSharedLive: settings.isSharedLive,
     overwritesUnreadable: settings.overwritesUnreadable,
+    warnings: warningsOf(settings.address),
     ...(memento !== undefined && { memento }),
   });
 }

@@ -26,6 +26,8 @@ export interface MirrorStatus {
   readonly sentBytes: number;
   /** By how much compression has made these smaller; 0 without it. What is tiny it makes larger. */
   readonly savedBytes: number;
+  /** What is not as safe as it could be, a sentence each; absent where there is nothing. */
+  readonly warnings?: readonly string[];
 }
 
 /** Why a save will not reach Redis. */

@@ -76,6 +76,8 @@ export interface RedisSyncServiceOptions {
   isSharedLive?: boolean;
   /** Whether what is encrypted and cannot be read here is overwritten. Default: false; the save waits, `held`. */
   overwritesUnreadable?: boolean;
+  /** Of the connection, a sentence each: part of the status. */
+  warnings?: readonly string[];
   /** Makes the names of the store and of this process; letters and digits in lower case. */
   randomId?: () => string;
 }
@@ -104,6 +106,7 @@ export class RedisSyncService {
   readonly #events = new MirrorEmitter();
   readonly #pending: WriteBuffer<PendingWrite>;
   readonly #held: HeldWrites;
+  readonly #warnings: readonly string[];
   readonly #unsent: UnsentWrites;
   readonly #intake: Intake;
   readonly #wholeSaves: WholeSaves;
@@ -139,6 +142,7 @@ export class RedisSyncService {
     memento = new MemoryMemento(),
     isSharedLive = false,
     overwritesUnreadable = false,
+    warnings = [],
     randomId = () => randomBytes(4).toString("hex"),
   }: RedisSyncServiceOptions) {
     this.#gateway = gateway;
@@ -149,6 +153,7 @@ export class RedisSyncService {
     this.#clock = clock;
     this.#askedInVain = new AskedInVain(clock);
     this.#pending = new WriteBuffer(limits, combineWrites);
+    this.#warnings = warnings;
     this.#held = new HeldWrites({ limits, timings: this.#timings, clock, onDue: () => this.#releaseHeld() });
     this.#unsent = new UnsentWrites(this.#pending, this.#held);
     this.#timer = new DrainTimer(clock, () => this.#drainNow());
@@ -286,6 +291,7 @@ export class RedisSyncService {
       pending: this.#unsent.keys,
       pendingBytes: this.#unsent.bytes,
       ...this.#counts,
+      ...(this.#warnings.length > 0 && { warnings: this.#warnings }),
     };
   }
 

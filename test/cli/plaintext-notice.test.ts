@@ -1,0 +1,69 @@
+import { expect } from "chai";
+import { runCommand } from "../support/command.js";
+import { hurriedMirror, KEY } from "../support/mirrors.js";
+import { RedisServer } from "../support/redis-server.js";
+
+/** Those that talk to no Redis. */
+const UNCONNECTED = ["adopt", "keygen"];
+
+/** Of the others, what they are called with. */
+const CALLS: Readonly<Record<string, readonly string[]>> = {
+  tour: ["--plain", "--saves", "10"],
+  inspect: [],
+  history: ["customInstructions"],
+  restore: ["customInstructions", "--version", "1"],
+  migrate: ["--dry-run"],
+  purge: ["alice", "--dry-run"],
+  rotate: ["--dry-run"],
+  "support-bundle": [],
+};
+
+const NOTICE = /^redis-mirrored: What goes to (.+) is not encrypted: .+ Use rediss:\/\/ or REDIS_TLS=true\.$/gm;
+
+describe("a command that connects without TLS", function () {
+  this.timeout(60_000);
+  let server: RedisServer;
+  before(async () => {
+    server = await RedisServer.start();
+    const { mirror, service } = hurriedMirror(server.port);
+    service.set({ userId: "alice", record: "customInstructions" }, "Be brief.");
+    await mirror.close();
+  });
+  after(() => server.kill());
+
+  const run = (host: string, ...args: string[]) =>
+    runCommand(
+      { REDIS_HOST: host, REDIS_PORT: String(server.port), ROO_USER_ID: "alice", ROO_MIRROR_KEY: KEY },
+      ...args,
+    );
+
+  it("says so once on the error output, where it goes to another machine", async () => {
+    const { stdout: help } = await runCommand({}, "--help");
+    const commands = [...help.matchAll(/^ {2}([a-z][a-z-]*) {2,}\S/gm)].map(([, name]) => name!);
+    expect(commands).to.include.members(["inspect", "purge", ...UNCONNECTED]);
+    for (const command of commands.filter((name) => !UNCONNECTED.includes(name))) {
+      expect(CALLS, "a command that is not tried here").to.have.property(command);
+      // This machine too, but by no name that says so.
+      const { stdout, stderr } = await run("0.0.0.0", command, ...CALLS[command]!);
+      expect(
+        [...stderr.matchAll(NOTICE)].map(([, name]) => name),
+        `${command}: ${stderr}`,
+      ).to.deep.equal(["0.0.0.0"]);
+      expect(stdout).not.to.match(NOTICE);
+    }
+  });
+
+  it("says nothing of it where it stays on this machine", async () => {
+    for (const command of ["inspect", "history"]) {
+      const { status, stderr } = await run("127.0.0.1", command, ...CALLS[command]!);
+      expect({ status, stderr }).to.deep.equal({ status: 0, stderr: "" });
+    }
+  });
+
+  it("says it of both servers, where the old keys are on another", async () => {
+    const env = { REDIS_HOST: "0.0.0.0", REDIS_PORT: String(server.port), ROO_MIRROR_KEY: KEY };
+    const legacy = { LEGACY_REDIS_URL: `redis://[::ffff:0.0.0.0]:${server.port}` };
+    const { stderr } = await runCommand({ ...env, ...legacy }, "migrate", "alice", "--dry-run");
+    expect([...stderr.matchAll(NOTICE)].map(([, name]) => name)).to.deep.equal(["0.0.0.0", "::ffff:0:0"]);
+  });
+});
