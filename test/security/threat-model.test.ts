@@ -12,7 +12,7 @@ function pointersOf(markdown: string): { file: string; title: string }[] {
 function claimsOf(markdown: string): string[] {
   const lines = markdown.split("\n");
   return lines.flatMap((line, index) => {
-    if (!/^\| cannot/.test(line)) return [];
+    if (!line.startsWith("| cannot")) return [];
     const rows = lines.slice(index + 2);
     return rows.slice(
       0,
