@@ -12,9 +12,12 @@ import { commandsOf, documentedAdditions, documentedRules } from "./documented-a
 
 const MAIN = fileURLToPath(import.meta.resolve("#dist/cli/main.js"));
 const ACCOUNT = { username: "mirror", password: "ours" };
+/** For `rotate`, which re-encrypts what is under the second. */
+const NEWER_FIRST = `${"A".repeat(42)}E,${KEY}`;
 const NOTE = { userId: "alice", record: "customInstructions" };
 const PROVIDER = { userId: "alice", record: "provider" };
 const HISTORY = { userId: "alice", record: "taskHistory" };
+const PROFILES = { apiConfigs: { default: { apiKey: "sk" } } };
 const tasks = (...ids: string[]) => ids.map((id, index) => ({ id, ts: index + 1, task: `do ${id}` }));
 
 type Send = (...command: string[]) => Promise<unknown>;
@@ -39,7 +42,7 @@ async function called(send: Send): Promise<Map<string, number>> {
 }
 
 async function run(env: Record<string, string>, ...args: string[]) {
-  const account = { REDIS_USERNAME: ACCOUNT.username, REDIS_PASSWORD: ACCOUNT.password, ROO_MIRROR_KEY: KEY };
+  const account = { REDIS_USERNAME: ACCOUNT.username, REDIS_PASSWORD: ACCOUNT.password, ROO_MIRROR_KEY: NEWER_FIRST };
   const command = spawn(process.execPath, [MAIN, ...args], {
     env: { PATH: process.env["PATH"], REDIS_HOST: "127.0.0.1", ROO_USER_ID: "alice", ...account, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -76,7 +79,7 @@ describe("the account of docs/access.md", function () {
   async function session(): Promise<void> {
     const { mirror: one, service } = mirror();
     service.set(NOTE, "0");
-    service.set(PROVIDER, { apiKey: "sk" });
+    service.set(PROVIDER, PROFILES);
     service.set(HISTORY, tasks("a", "b"));
     expect(await one.flush({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true });
     service.set(NOTE, "1");
@@ -91,7 +94,7 @@ describe("the account of docs/access.md", function () {
       await other.mirror.close({ timeoutMs: 5_000 });
     }
     const { mirror: reading, service: reader } = mirror();
-    expect(await reader.get(PROVIDER)).to.deep.equal({ apiKey: "sk" });
+    expect(await reader.get(PROVIDER)).to.deep.equal(PROFILES);
     expect(await reader.get(HISTORY)).to.deep.equal(tasks("a"));
     expect(await reader.get(NOTE)).to.equal("19");
     const versions = await reading.history({ record: NOTE.record });
@@ -151,10 +154,15 @@ describe("the account of docs/access.md", function () {
     for (const text of ["one", "two"]) {
       service.set(NOTE, text);
       service.set(HISTORY, tasks(text));
+      service.set(PROVIDER, PROFILES);
       await one.flush();
     }
     service.set(NOTE, "");
     await one.close();
+    // One that has not seen what is there, which is thus kept.
+    const { mirror: other, service: unaware } = mirror({ redis: { database: 1 } });
+    unaware.set(PROVIDER, { apiConfigs: {} });
+    await other.close();
     const client = await server.client();
     await client.select(1);
     await client.set("roo:alice:5:tasks", JSON.stringify(tasks("old")));
@@ -163,8 +171,10 @@ describe("the account of docs/access.md", function () {
       const { said } = await run({ REDIS_URL: url }, "history", NOTE.record, "--json");
       return (JSON.parse(said) as { version: string }[])[1]!.version;
     };
+    expect((await run({ REDIS_URL: url }, "rotate", "--yes")).said).to.include("\n2 encrypted anew");
     for (const args of [
       ["inspect"],
+      ["rotate", "--forget"],
       ["migrate", "--delete", "--yes"],
       ["restore", NOTE.record, "--version", await version()],
       ["tour", "--saves", "10", "--plain"],
@@ -220,7 +230,7 @@ describe("the account of docs/access.md, where there are several servers", funct
       service.set(NOTE, "a");
       service.set(HISTORY, tasks("a"));
       expect(await mirror.flush({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true });
-      for (const args of [["inspect"], ["history", NOTE.record], ["purge", "alice", "--yes"]])
+      for (const args of [["inspect"], ["history", NOTE.record], ["rotate", "--yes"], ["purge", "alice", "--yes"]])
         expect(await run({ REDIS_CLUSTER: cluster.addresses }, ...args)).to.include({ status: 0 });
       const [refused, used] = [[], new Set<string>()] as [string[], Set<string>];
       for (const send of sends) {
@@ -253,7 +263,7 @@ describe("the account of docs/access.md, where there are several servers", funct
       REDIS_SENTINEL_PASSWORD: password,
     };
     try {
-      for (const args of [["inspect"], ["history", NOTE.record], ["purge", "alice", "--yes"]])
+      for (const args of [["inspect"], ["history", NOTE.record], ["rotate", "--yes"], ["purge", "alice", "--yes"]])
         expect(await run(env, ...args)).to.include({ status: 0 });
       expect([...(await refusals(send)), ...(await refusals(sendToSentinel))]).to.deep.equal([]);
       expect((await called(send)).has("role")).to.equal(true);
