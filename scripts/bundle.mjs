@@ -23,6 +23,8 @@ const common = {
   minify: true,
   legalComments: "none",
   external: ["vscode"],
+  // Becomes `require`, which is where VS Code gives its own module to whoever asks for it.
+  supported: { "dynamic-import": false },
   logLevel: "warning",
   metafile: true,
 };

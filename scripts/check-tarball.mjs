@@ -11,6 +11,7 @@ const KINDS = [
     name: "manifest, licence and READMEs",
     form: /^(package\.json|LICENSE|(README|CHANGELOG|SECURITY)(\.zh-CN)?\.md)$/,
   },
+  { name: "titles of the commands", form: /^package\.nls(\.[a-z-]+)?\.json$/ },
   { name: "documentation", form: /^docs\/([a-z-]+\/)*([a-z-]+|README|redis-mirrored\.api)\.md$/ },
   { name: "samples", form: /^samples\/[a-z_-]+\.(json|py)$/ },
   { name: "sources", form: /^src\/([a-z-]+\/)*[a-z-]+\.ts$/ },

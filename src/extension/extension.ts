@@ -1,9 +1,12 @@
+import { ignoringErrors } from "../aspect/intercepted-call.js";
 import { installMirror, type Mirror, type MirrorOptions } from "../index.js";
 import { adoptLive } from "./adopt-live.js";
 import { ContextProxy } from "./context-proxy.js";
+import { contributeKeyCommands } from "./key-commands.js";
 import { ProviderSettingsManager } from "./provider-settings-manager.js";
 import type { HostContext } from "./roo-types.js";
 import { TaskHistoryBridge } from "./task-history-bridge.js";
+import { openVsCodeWindow } from "./vscode-window.js";
 
 /** What other extensions, and the tour, get to work with. */
 export interface ExtensionApi {
@@ -19,6 +22,8 @@ let mirror: Mirror | undefined;
 /** VS Code calls it with the context alone; the options are for a host that is not VS Code. */
 export async function activate(context: HostContext, options: MirrorOptions = {}): Promise<ExtensionApi> {
   mirror = installMirror({ secrets: context.secrets, memento: context.globalState, ...options });
+  // Meanwhile the caches are filled: nobody waits for it.
+  const opening = openVsCodeWindow();
   const contextProxy = new ContextProxy(context);
   await contextProxy.initialize();
   const api = {
@@ -28,6 +33,9 @@ export async function activate(context: HostContext, options: MirrorOptions = {}
     mirror,
   };
   adoptLive(context, api, mirror);
+  const window = await opening;
+  // A window that refuses the commands is no reason not to start.
+  ignoringErrors(() => contributeKeyCommands(context, mirror, window));
   return api;
 }
 
