@@ -25,7 +25,7 @@ export class ReplyMeter {
   /** How many bytes of replies are being waited for, beside those that may always come. */
   #expectedBytes = 0;
   #expectations = 0;
-  /** Since nothing was waited for, or since the last reply that nobody had announced. */
+  /** Since somebody last had what he waited for, or, while nobody waits, since the last reply. */
   #receivedBytes = 0;
   /** How many elements each of the arrays lacks that are open, innermost last. */
   readonly #open: number[] = [];
@@ -45,7 +45,9 @@ export class ReplyMeter {
     this.#expectations++;
     return () => {
       this.#expectedBytes -= bytes;
-      if (--this.#expectations === 0) this.#receivedBytes = 0;
+      this.#expectations--;
+      // Whatever others still wait for: where reads overlap there may never be a moment without one.
+      this.#receivedBytes = 0;
     };
   }
 

@@ -72,7 +72,7 @@ describe("the meter of what a server answers", () => {
     expect(stream(new ReplyMeter(), "-", 34)).to.equal(false);
   });
 
-  it("counts everything that comes while something is waited for, and anew when nothing is", () => {
+  it("counts everything that comes until somebody has what he waited for, and anew when nothing is waited for", () => {
     const meter = new ReplyMeter();
     const value = `$${20 * MEBIBYTE}\r\n`;
     const answer = () => stream(meter, value, 20) && meter.passes(bytes("\r\n"));
@@ -85,6 +85,19 @@ describe("the meter of what a server answers", () => {
     expect(answer(), "another is waited for since").to.equal(true);
     meter.expect(0);
     expect([answer(), answer()]).to.deep.equal([true, false]);
+  });
+
+  it("lets as much pass as is waited for, where there never is a moment in which nothing is", () => {
+    const meter = new ReplyMeter();
+    const value = `$${20 * MEBIBYTE}\r\n`;
+    const answer = () => stream(meter, value, 20) && meter.passes(bytes("\r\n"));
+    const waiting = Array.from({ length: 3 }, () => meter.expect(20 * MEBIBYTE));
+    for (let times = 0; times < 9; times++) {
+      waiting.push(meter.expect(20 * MEBIBYTE));
+      expect(answer(), `reply ${times + 1}`).to.equal(true);
+      waiting.shift()!();
+    }
+    for (const end of waiting) end();
   });
 
   it("lets a larger string pass where it is waited for, before it has come", () => {
