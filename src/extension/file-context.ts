@@ -57,8 +57,7 @@ class JsonFile {
       if (error.code === "ENOENT") return "{}";
       throw error;
     });
-    const entries = Object.entries(parseObject(path, content));
-    return new JsonFile(path, mode, new Map(entries.map(([key, value]) => [key, JSON.stringify(value)])));
+    return new JsonFile(path, mode, readValues(path, content));
   }
 
   keys(): string[] {
@@ -93,13 +92,14 @@ class JsonFile {
   }
 }
 
-function parseObject(path: string, content: string): Record<string, unknown> {
-  let value: unknown;
+/** Of each property its value, as JSON. */
+function readValues(path: string, content: string): Map<string, string> {
   try {
-    value = JSON.parse(content);
+    const object: unknown = JSON.parse(content);
+    if (typeof object === "object" && object !== null && !Array.isArray(object))
+      return new Map(Object.entries(object).map(([key, value]) => [key, JSON.stringify(value)]));
   } catch {
-    value = undefined;
+    // Either it is no JSON, or it is nested deeper than it could be written again.
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new Error(`Expected ${path} to hold a JSON object, got something else; it was left as it is`);
 }

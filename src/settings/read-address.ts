@@ -4,6 +4,9 @@ import type { RedisAddress, RedisEndpoint, SentinelAddress } from "../sync/redis
 import type { MirrorOptions } from "./options.js";
 import type { Given, SettingsReader } from "./settings-reader.js";
 
+/** Which a message may name. Of `app:password@host` a parser takes what is before the colon for the scheme. */
+const OTHER_SCHEMES = new Set(["http:", "https:", "tcp:", "unix:", "valkey:", "valkeys:"]);
+
 const MAX_DATABASE = 2 ** 31 - 1;
 
 /** Where Redis is and how to get in: the parts, what the URL overrides of them, and who knows where the primary is. */
@@ -70,7 +73,7 @@ function readCluster(
 
 /** `host`, `host:port` or `[::1]:port`, several of them separated by commas. */
 function readEndpoints(reader: SettingsReader, { setting, value }: Given, defaultPort: number): RedisEndpoint[] {
-  const texts: unknown[] = Array.isArray(value) ? value : String(value).split(",");
+  const texts: unknown[] = typeof value === "string" ? value.split(",") : Array.isArray(value) ? value : [value];
   const endpoints = texts.map((text) => readEndpoint(text, defaultPort));
   const known = endpoints.filter((endpoint) => endpoint !== undefined);
   if (known.length > 0 && known.length === endpoints.length) return known;
@@ -129,7 +132,11 @@ function readUrl(reader: SettingsReader, { setting, value }: Given, parts: Redis
   const url = new URL(value);
   const database = decode(url.pathname.slice(1));
   if (url.protocol !== "redis:" && url.protocol !== "rediss:")
-    reader.reject(setting, expected, `a ${url.protocol} URL`);
+    reader.reject(
+      setting,
+      expected,
+      OTHER_SCHEMES.has(url.protocol) ? `a ${url.protocol} URL` : "a URL of another kind",
+    );
   else if (url.hostname === "") reader.reject(setting, expected, "a URL without a host");
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, "$1"),

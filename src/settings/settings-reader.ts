@@ -55,7 +55,7 @@ export class SettingsReader {
 
   boolean(given: Given | undefined, fallback: boolean): boolean {
     if (given === undefined) return fallback;
-    const word = String(given.value).trim().toLowerCase();
+    const word = isObject(given.value) ? "" : String(given.value).trim().toLowerCase();
     if (["true", "1", "yes", "on"].includes(word)) return true;
     if (["false", "0", "no", "off"].includes(word)) return false;
     this.reject(given.setting, "true or false", describe(given.value));
@@ -85,7 +85,12 @@ export class SettingsReader {
   }
 }
 
+/** Of which only it knows how it becomes text, if it does at all. */
+function isObject(value: unknown): boolean {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}
+
 function describe(value: unknown): string {
-  const text = typeof value === "object" ? Object.prototype.toString.call(value) : String(value);
+  const text = isObject(value) ? Object.prototype.toString.call(value) : String(value);
   return `\`${text.length > 60 ? `${text.slice(0, 60)}…` : text}\` (${typeof value})`;
 }

@@ -13,12 +13,18 @@ const RUNS = process.env["FUZZ_RUNS"] === undefined ? undefined : Number(process
 /** How much of the processor one input may take: far beyond any, and far below what somebody would call a hang. */
 const MAX_CPU_MS = 3_000;
 
-const PROTOTYPES = [Object, Array, Function, String, Number, Map, Promise, Error].map(({ prototype }) => prototype);
+const PROTOTYPES = [Object, Array, Function, String, Number, Map, Promise, Error].map(({ name, prototype }) => ({
+  name,
+  prototype: prototype as object,
+  properties: Object.getOwnPropertyDescriptors(prototype) as Record<PropertyKey, PropertyDescriptor>,
+}));
 
 interface CorpusEntry<Input> {
   /** What went wrong with it once, or what it is about. */
   readonly why: string;
   readonly input: Input;
+  /** So many arrays in one another take the place of `…` in it. */
+  readonly depth?: number;
 }
 
 export interface FuzzOptions {
@@ -39,12 +45,15 @@ export async function fuzz<Input>(
 ): Promise<void> {
   const corpus = readCorpus<Input>(name);
   const guarded = async (tried: Input) => {
-    const before = PROTOTYPES.map((prototype) => Reflect.ownKeys(prototype).length);
     const begin = process.cpuUsage();
-    await check(tried);
+    try {
+      await check(tried);
+    } finally {
+      const changed = restorePrototypes();
+      expect(changed, "changed prototypes").to.deep.equal([]);
+    }
     const { user, system } = process.cpuUsage(begin);
     expect((user + system) / 1_000, "milliseconds of the processor").to.be.below(MAX_CPU_MS);
-    expect(PROTOTYPES.map((prototype) => Reflect.ownKeys(prototype).length)).to.deep.equal(before);
   };
   const outcome = await fc.check(fc.asyncProperty(input, guarded), {
     seed: SEED,
@@ -58,9 +67,31 @@ export async function fuzz<Input>(
   );
 }
 
+/** Puts back what was changed, or nothing that comes after would work. The answer is what that was. */
+function restorePrototypes(): string[] {
+  const changed: string[] = [];
+  for (const { name, prototype, properties } of PROTOTYPES)
+    for (const key of Reflect.ownKeys(prototype)) {
+      const now = Reflect.getOwnPropertyDescriptor(prototype, key)!;
+      const before = Object.hasOwn(properties, key) ? properties[key] : undefined;
+      if (before !== undefined && before.value === now.value && before.get === now.get) continue;
+      changed.push(`${name}.prototype.${String(key)}`);
+      Reflect.deleteProperty(prototype, key);
+      if (before !== undefined) Reflect.defineProperty(prototype, key, before);
+    }
+  return changed;
+}
+
 function readCorpus<Input>(name: string): CorpusEntry<Input>[] {
   const file = new URL(`../../../test/fuzz/corpus/${name}.json`, import.meta.url);
-  return JSON.parse(readFileSync(file, "utf8")) as CorpusEntry<Input>[];
+  const entries = JSON.parse(readFileSync(file, "utf8")) as CorpusEntry<Input>[];
+  return entries.map(({ depth, ...entry }) =>
+    depth === undefined ? entry : { ...entry, input: nest(entry.input, depth) },
+  );
+}
+
+function nest<Input>(input: Input, depth: number): Input {
+  return (typeof input === "string" ? input.replace("…", "[".repeat(depth) + "]".repeat(depth)) : input) as Input;
 }
 
 function describe(error: unknown): string {

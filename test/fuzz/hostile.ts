@@ -38,9 +38,17 @@ export const anyJson: fc.Arbitrary<fc.JsonValue> = fc.letrec<{ value: fc.JsonVal
   ),
 })).value;
 
+const anyDepth = fc.oneof(fc.integer({ min: 400, max: 600 }), fc.integer({ min: 1, max: 50_000 }));
 const nested = fc
-  .tuple(fc.constantFrom("[", '{"a":', '{"__proto__":', '[[],{"a":'), fc.integer({ min: 1, max: 50_000 }))
-  .map(([opening, depth]) => opening.repeat(depth));
+  .tuple(
+    fc.constantFrom(["[", "]"], ['{"a":', "}"], ['{"__proto__":', "}"], ['[[],{"a":', "}]"]),
+    anyDepth,
+    fc.boolean(),
+  )
+  .map(([[opening, closing], depth, isWhole]) => {
+    const end = isWhole ? `0${closing!.repeat(depth)}` : "";
+    return opening!.repeat(depth) + end;
+  });
 
 /** One place in a text changed: cut, doubled, or something else put there. */
 export function spoilt(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
@@ -63,4 +71,5 @@ export const anyText: fc.Arbitrary<string> = fc.oneof(
   { weight: 3, arbitrary: spoilt(anyJson.map((value) => JSON.stringify(value))) },
   { weight: 1, arbitrary: fc.string({ unit: "binary" }) },
   { weight: 1, arbitrary: nested },
+  { weight: 1, arbitrary: nested.map((value) => `{"a":${value}}`) },
 );
