@@ -95,7 +95,7 @@ describe("settings, whatever they are", () => {
           redis: {
             ...reviveAll(redis),
             ...reviveAll(login),
-            tls: typeof tls === "object" && tls !== null ? reviveAll(tls as object) : revive(tls),
+            tls: typeof tls === "object" && tls !== null ? reviveAll(tls) : revive(tls),
           },
           ...(keys !== null && { keys: revive(keys) }),
           timings: reviveAll(timings),
