@@ -153,9 +153,14 @@ function toItems(index: string | undefined): ReadonlyMap<string, StoredItem> {
   const items = new Map<string, StoredItem>();
   for (const line of (index ?? "").split("\n")) {
     const [id, version, recency] = line.split(" ");
-    if (versionOf(version) !== undefined) items.set(id!, { version: version!, recency: Number(recency) || 0 });
+    if (versionOf(version) !== undefined) items.set(id!, { version: version!, recency: toRecency(recency) });
   }
   return items;
+}
+
+function toRecency(text: string | undefined): number {
+  const recency = Number(text);
+  return Number.isFinite(recency) ? recency : 0;
 }
 
 /** A server may hold anything. */

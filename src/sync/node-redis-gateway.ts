@@ -168,7 +168,8 @@ export class NodeRedisGateway implements RedisGateway {
   listKept(redisKey: string): Promise<KeptValue[]> {
     return this.#withClient(this.#deadlines.commandMs, 0, async (client) => {
       const keptKey = bookkeepingKey(redisKey, "kept");
-      if (Number(await client.sendCommand(["HLEN", keptKey])) > MAX_LISTED)
+      // Not `>`: where the answer is no number, nobody knows how many there are.
+      if (!(Number(await client.sendCommand(["HLEN", keptKey])) <= MAX_LISTED))
         throw new UnreadableValueError(
           `More than ${MAX_LISTED} versions of it are kept, which the mirror has not done.`,
         );
@@ -176,7 +177,7 @@ export class NodeRedisGateway implements RedisGateway {
       const isVersion = (name: string | undefined) => parseVersion(name) !== undefined;
       const versions = textsOf(await client.sendCommand(["HKEYS", keptKey])).filter(isVersion) as Version[];
       const sizes = await Promise.all(versions.map((version) => client.sendCommand(["HSTRLEN", keptKey, version])));
-      return versions.map((version, index) => ({ version, bytes: Number(sizes[index]) }));
+      return versions.map((version, index) => ({ version, bytes: toCount(sizes[index]) }));
     });
   }
 
@@ -355,6 +356,12 @@ export class NodeRedisGateway implements RedisGateway {
     destroy(client);
     return isCurrent;
   }
+}
+
+/** A server may answer anything. */
+function toCount(reply: unknown): number {
+  const count = Number(reply);
+  return Number.isSafeInteger(count) && count >= 0 ? count : 0;
 }
 
 function overheadOf(records: readonly { readonly redisKey: string }[]): number {

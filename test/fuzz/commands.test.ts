@@ -69,7 +69,7 @@ async function call(name: string, args: string[]): Promise<{ status: number; sai
   const { write } = process.stdout;
   const keep = (text: unknown) => (said += `${String(text)}\n`);
   Object.assign(console, { log: keep, error: keep });
-  process.stdout.write = ((text: unknown) => Boolean(keep(text))) as typeof write;
+  process.stdout.write = (text: unknown) => Boolean(keep(text));
   try {
     return { status: await COMMANDS[name]!(args), said };
   } catch (failure) {

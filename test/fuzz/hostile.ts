@@ -41,13 +41,13 @@ export const anyJson: fc.Arbitrary<fc.JsonValue> = fc.letrec<{ value: fc.JsonVal
 const anyDepth = fc.oneof(fc.integer({ min: 400, max: 600 }), fc.integer({ min: 1, max: 50_000 }));
 const nested = fc
   .tuple(
-    fc.constantFrom(["[", "]"], ['{"a":', "}"], ['{"__proto__":', "}"], ['[[],{"a":', "}]"]),
+    fc.constantFrom<[string, string]>(["[", "]"], ['{"a":', "}"], ['{"__proto__":', "}"], ['[[],{"a":', "}]"]),
     anyDepth,
     fc.boolean(),
   )
   .map(([[opening, closing], depth, isWhole]) => {
-    const end = isWhole ? `0${closing!.repeat(depth)}` : "";
-    return opening!.repeat(depth) + end;
+    const end = isWhole ? `0${closing.repeat(depth)}` : "";
+    return opening.repeat(depth) + end;
   });
 
 /** One place in a text changed: cut, doubled, or something else put there. */

@@ -81,7 +81,7 @@ describe("what a server answers, whatever it is", () => {
       async (replies) => {
         scripted.replies.clear();
         for (const [command, reply] of Object.entries(replies)) scripted.replies.set(command, reply);
-        const deadlines = { connectMs: 100, commandMs: 15, perMebibyteMs: 100 };
+        const deadlines = { connectMs: 500, commandMs: 50, perMebibyteMs: 100 };
         const gateway = new NodeRedisGateway(addressOf(scripted.port), deadlines);
         try {
           const author = new Author("a", "p", Date.now);

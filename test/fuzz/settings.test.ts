@@ -47,9 +47,18 @@ const anyOdd = fc.oneof(
 
 /** Texts in which a secret lies, in the form that is asked for, in another one, or spoilt. */
 const forms = [
-  ...[CANARY, `redis://u:${CANARY}@h:1/2`, `rediss://${CANARY}@[::1]/x`, `redis://:${CANARY}/@h`, `http://${CANARY}`],
-  ...[`redis://h/${CANARY}`, `redis://h:${CANARY}`, `redis://h:1/${CANARY}?a#b`, `//${CANARY}@h`, `h:1:${CANARY}`],
-  ...[`${KEY},${CANARY}`, `-----BEGIN CERTIFICATE-----\n${CANARY}\n-----END CERTIFICATE-----`],
+  CANARY,
+  `redis://u:${CANARY}@h:1/2`,
+  `rediss://${CANARY}@[::1]/x`,
+  `redis://:${CANARY}/@h`,
+  `http://${CANARY}`,
+  `redis://h/${CANARY}`,
+  `redis://h:${CANARY}`,
+  `redis://h:1/${CANARY}?a#b`,
+  `//${CANARY}@h`,
+  `${CANARY}:h:1`,
+  `${KEY},${CANARY}`,
+  `-----BEGIN CERTIFICATE-----\n${CANARY}\n-----END CERTIFICATE-----`,
 ];
 const anySecret: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(...forms, [CANARY], { ca: CANARY }, { ca: [CANARY] }),

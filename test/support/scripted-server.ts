@@ -19,6 +19,8 @@ export class ScriptedServer {
   private constructor(tls: Certificate | undefined) {
     const serve = (socket: Socket) => {
       this.#sockets.add(socket);
+      // Or the second of two replies waits for the client to have acknowledged the first.
+      socket.setNoDelay(true);
       socket.on("error", () => {}).on("data", (chunk) => this.#answer(socket, String(chunk)));
     };
     this.#server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve);

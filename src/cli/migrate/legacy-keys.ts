@@ -3,6 +3,7 @@ import { MAX_VALUE_BYTES } from "../../sync/codec.js";
 import { isGzip } from "../../sync/compression.js";
 import { JWE_BEGINNING } from "../../sync/encryption.js";
 import { bookkeepingKey } from "../../sync/keys.js";
+import { parseStoredJson } from "../../sync/stored-json.js";
 import type { UserKeys } from "../../sync/user-keys.js";
 
 /** How long the code before this package let a key live, seconds: from what is left of it follows when it was written. */
@@ -35,7 +36,7 @@ export interface LegacyEntry {
   readonly bytes: number;
   /** Milliseconds since 1970; 0 where the key does not say. */
   readonly savedAtMs: number;
-  /** `undefined`: it is no JSON, or too large to be read. */
+  /** `undefined`: it is no JSON, or none that a host can be given, or too large to be read. */
   readonly value: unknown;
   /** Of the text. */
   readonly sha1: string | undefined;
@@ -123,10 +124,9 @@ async function readLegacy(
   return { redisKey, record, bytes, savedAtMs, value, sha1, isInPlace };
 }
 
-/** No error leaves: that of `JSON.parse` quotes the text. */
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseStoredJson(text);
   } catch {
     return undefined;
   }
