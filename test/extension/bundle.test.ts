@@ -1,9 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import { parseKeys } from "redis-mirrored";
+import { ROOT } from "../support/document.js";
+import { KEY } from "../support/mirrors.js";
 import { RedisServer } from "../support/redis-server.js";
 
 const DIST = dirname(fileURLToPath(import.meta.resolve("#dist/index.js")));
@@ -21,6 +24,55 @@ const isClientLoaded = () => Object.keys(require.cache).some((file) => file.incl
   console.log(JSON.stringify({ isLoadedAfterSave: isClientLoaded() }));
 })();
 `;
+
+// The same with VS Code's own module, which only whoever asks for it by `require` gets. Prints what came to it.
+const VS_CODE = `
+const Module = require("node:module");
+const [commands, seen] = [new Map(), []];
+const see = (name, answer) => (...args) => (seen.push([name, ...args]), Promise.resolve(answer(...args)));
+const vscode = Object.freeze({
+  ProgressLocation: Object.freeze({ Notification: 15 }),
+  commands: Object.freeze({
+    registerCommand: (name, run) => (commands.set(name, run), { dispose: () => commands.delete(name) }),
+  }),
+  env: Object.freeze({ clipboard: { writeText: see("writeText", () => {}) } }),
+  window: Object.freeze({
+    showWarningMessage: see("showWarningMessage", (_text, _options, action) => action),
+    showInformationMessage: (...args) => (seen.push(["showInformationMessage", ...args]), new Promise(() => {})),
+    showInputBox: ({ validateInput, ...options }) => (
+      seen.push(["showInputBox", options, [validateInput("short") !== undefined, validateInput(process.env.TYPED) ?? null]]),
+      Promise.resolve(process.env.TYPED)
+    ),
+    withProgress: (options, work) => (
+      seen.push(["withProgress", options]), work({ report: (step) => seen.push(["report", step]) })
+    ),
+  }),
+});
+const load = Module._load;
+Module._load = (request, ...rest) => (request === "vscode" ? vscode : load(request, ...rest));
+const { activate, deactivate } = require(process.argv[1]);
+(async () => {
+  const { openFileContext } = await import(process.argv[2]);
+  const context = await openFileContext(process.argv[3]);
+  const { providerSettings, mirror } = await activate(context, { userId: "bundled", env: process.env });
+  const registered = [...commands.keys()];
+  await providerSettings.saveProfile("work", { apiProvider: "anthropic" });
+  await mirror.flush();
+  for (const name of ["importKey", "rotateKey", "rotateKey", "showKey"]) await commands.get("redisMirrored." + name)();
+  const kept = await context.secrets.get("redisMirrored.key");
+  await deactivate();
+  await context.dispose();
+  console.log(JSON.stringify({ registered, left: commands.size, seen, kept }));
+})();
+`;
+
+interface Seen {
+  registered: string[];
+  /** How many commands there are at the end. */
+  left: number;
+  seen: [name: string, ...args: unknown[]][];
+  kept: string;
+}
 
 describe("the bundled extension", () => {
   let server: RedisServer;
@@ -49,5 +101,54 @@ describe("the bundled extension", () => {
       encoding: "utf8",
     });
     expect(stdout.trim()).to.equal("0");
+  });
+
+  it("offers its commands in VS Code's window, by the time it is activated", async () => {
+    const own = join(folder, "in-vscode");
+    const files = [join(DIST, "bundle/extension.cjs"), join(DIST, "extension/file-context.js"), own];
+    const env = { ...process.env, REDIS_HOST: "127.0.0.1", REDIS_PORT: String(server.port), TYPED: KEY };
+    const { stdout, stderr } = spawnSync(process.execPath, ["-e", VS_CODE, ...files], { env, encoding: "utf8" });
+    expect(stderr).to.equal("");
+    const [printed, ...logged] = stdout.trim().split("\n").reverse();
+    const { registered, left, seen, kept } = JSON.parse(printed!) as Seen;
+    const manifest = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as {
+      contributes: { commands: { command: string }[] };
+    };
+    expect(registered).to.have.members(manifest.contributes.commands.map(({ command }) => command));
+    expect(left).to.equal(0);
+
+    const [fresh, imported, made, ...others] = kept.split(",");
+    expect([imported, others]).to.deep.equal([KEY, []]);
+    const [freshId, importedId, madeId] = [fresh, imported, made].map((key) => parseKeys(key!)[0]!.id);
+    const said = seen.filter(([name]) => name === "showInformationMessage").map(([, text]) => String(text));
+    expect(said[0]).to.match(new RegExp(`^The key ${importedId} encrypts from now on\\.`));
+    expect(said[1]).to.match(new RegExp(`^\\d+ encrypted anew, with the key ${importedId}\\.$`));
+    expect(said[2]).to.match(new RegExp(`^\\d+ encrypted anew, with the key ${freshId}\\.$`));
+    expect(said[3]).to.match(new RegExp(`^The key ${freshId} is in the clipboard\\.`));
+    const those = (wanted: string) => seen.filter(([name]) => name === wanted);
+    expect(those("showInputBox")).to.have.lengthOf(1);
+    expect(those("showInputBox")[0]!.slice(1)).to.deep.include([true, null]);
+    expect(those("showInputBox")[0]![1]).to.include({ password: true });
+    const questions = those("showWarningMessage");
+    expect(questions.map(([, , options]) => (options as { modal: boolean }).modal)).to.deep.equal([true, true, true]);
+    expect(those("report")).not.to.have.lengthOf(0);
+    expect(those("writeText")).to.deep.equal([["writeText", fresh]]);
+    const shown = JSON.stringify([logged, seen.filter(([name]) => name !== "writeText")]);
+    for (const key of [fresh!, imported!, made!]) expect(shown).not.to.contain(key);
+    expect(madeId).not.to.be.oneOf([freshId, importedId]);
+  });
+
+  it("names each command in English and in Chinese", async () => {
+    const read = async (name: string) => JSON.parse(await readFile(join(ROOT, name), "utf8")) as Record<string, string>;
+    const { contributes } = (await read("package.json")) as unknown as {
+      contributes: { commands: { command: string; title: string; category: string }[] };
+    };
+    const titles = contributes.commands.map(({ title }) => /^%(.+)%$/.exec(title)?.[1]);
+    for (const name of ["package.nls.json", "package.nls.zh-cn.json"]) {
+      const texts = await read(name);
+      expect(Object.keys(texts)).to.have.members(titles);
+      expect(Object.values(texts).every((text) => text.trim() !== "")).to.equal(true);
+    }
+    expect(contributes.commands.map(({ category }) => category)).to.deep.equal(Array(3).fill("Redis Mirror"));
   });
 });

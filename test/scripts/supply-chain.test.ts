@@ -98,9 +98,13 @@ describe("the supply chain", function () {
         name: "small",
         version: "1.0.0",
         main: `./${KIND}`,
-        files: ["dist", "docs", "samples", "src"],
+        files: ["dist", "docs", "samples", "src", "package.nls.json"],
       };
-      small.write("package.json", manifest).write("README.md", "# Small").write("LICENSE", "MIT");
+      small
+        .write("package.json", manifest)
+        .write("package.nls.json", {})
+        .write("README.md", "# Small")
+        .write("LICENSE", "MIT");
       small.write("docs/page.md", "# Page").write("samples/one.json", "{}").write("src/sync/one.ts", "1;");
       small.write("dist/sync/one.js", "1;").write(KIND, "1;");
       small.write("dist/sync/one.js.map", { version: 3, sources: ["../../src/sync/one.ts"] });
