@@ -129,6 +129,27 @@ describe("the tour", () => {
       .and.to.match(/✔ {2}recovered/);
   });
 
+  it("works on with tasks that have no counts, and does not save what JSON cannot say", async () => {
+    const history = join(folder, "history.json");
+    await writeFile(history, JSON.stringify([{ id: "a", ts: 1, task: "One" }]));
+    const { stdout } = await run(["tour", "--saves", "10", "--history", history]);
+    expect(stdout).not.to.contain("not mirrored");
+    expect(stdout)
+      .to.match(/✔ {2}synced/)
+      .and.to.match(/✔ {2}recovered/);
+  });
+
+  it("says why, if something is not mirrored", async () => {
+    const history = join(folder, "history.json");
+    const nested = `${'{"a":'.repeat(600)}1${"}".repeat(600)}`;
+    await writeFile(history, `[{"id":"a","ts":1,"task":"One","deep":${nested}}]`);
+    const { status, stdout } = await run(["tour", "--saves", "10", "--history", history]);
+    expect(stdout).to.contain(
+      "Redis does not hold what was saved; not mirrored: `taskHistory`: it is nested too deeply.",
+    );
+    expect(status).to.equal(1);
+  });
+
   for (const [title, content, said] of [
     ["is not there", undefined, "to be a file that can be read, got ENOENT"],
     ["is not JSON", "sk-not-json", "to hold JSON, got 11 characters that are not"],

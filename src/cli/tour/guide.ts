@@ -36,6 +36,8 @@ export class TourGuide {
   readonly #contexts: FileContext[] = [];
   #view: RedisView | undefined;
   #bare: WorkingSession | undefined;
+  /** Why something was not mirrored, if that is known. */
+  #dropped: string | undefined;
 
   constructor(options: TourOptions) {
     this.#options = options;
@@ -50,6 +52,7 @@ export class TourGuide {
     await this.#beginBare();
     const context = await this.#open("first");
     const api = await activate(context, this.#mirrorOptions());
+    api.mirror!.on("dropped", ({ record, detail }) => (this.#dropped ??= `\`${record}\`: ${detail}`));
     const view = this.#lookAt(api);
     const session = new WorkingSession(api, context, history);
     await session.begin(structuredClone(history), profiles);
@@ -138,7 +141,7 @@ export class TourGuide {
     );
     this.#screen.note(
       syncedMs === undefined
-        ? this.#screen.paint("red", "Redis does not hold what was saved.")
+        ? this.#screen.paint("red", `Redis does not hold what was saved${this.#why()}.`)
         : `${formatMs(syncedMs)} after the last save Redis held all of it.`,
     );
   }
@@ -168,7 +171,7 @@ export class TourGuide {
     const recoveredMs = await view.untilEqual(await readLocal(context), 30_000);
     this.#screen.note(
       recoveredMs === undefined
-        ? this.#screen.paint("red", "Redis did not get it back.")
+        ? this.#screen.paint("red", `Redis did not get it back${this.#why()}.`)
         : `${formatMs(recoveredMs)} later it held everything again.`,
     );
     return recoveredMs;
@@ -214,6 +217,10 @@ export class TourGuide {
         : this.#screen.paint("red", "It was not restored."),
     );
     return isRestored ? elapsedMs : undefined;
+  }
+
+  #why(): string {
+    return this.#dropped === undefined ? "" : `; not mirrored: ${this.#dropped}`;
   }
 
   #conclude(measurements: Parameters<typeof judge>[0]): boolean {

@@ -123,13 +123,13 @@ export class WorkingSession {
       ...task,
       ...(isNew && {
         id: `tour-${this.#saves}`,
-        number: task.number + this.#saves,
-        task: `Follow-up ${this.#saves}: ${task.task.slice(0, 200)}`,
+        number: asCount(task.number) + this.#saves,
+        task: `Follow-up ${this.#saves}: ${task.task?.slice(0, 200) ?? ""}`,
       }),
       ts: Date.now(),
-      tokensIn: task.tokensIn + 1_900,
-      tokensOut: task.tokensOut + 120,
-      totalCost: task.totalCost + 0.011,
+      tokensIn: asCount(task.tokensIn) + 1_900,
+      tokensOut: asCount(task.tokensOut) + 120,
+      totalCost: asCount(task.totalCost) + 0.011,
     };
     this.#active[index] = next;
     return next;
@@ -142,6 +142,11 @@ export class WorkingSession {
     const record = kind === "task" ? "taskHistory" : kind === "profile" ? "provider" : "customInstructions";
     return Buffer.byteLength(JSON.stringify(saved[record]) ?? "");
   }
+}
+
+/** A history that somebody brings along need not have all that its type says, and JSON has no NaN. */
+function asCount(value: unknown): number {
+  return typeof value === "number" ? value : 0;
 }
 
 /** The three mirrored records as the local store holds them. */
