@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
+import { packageVersion } from "./package-version.js";
 import { describeUsage, UsageError } from "./usage-error.js";
 
 /** A command's module is loaded when it is called. The answer is the exit status. */
@@ -37,6 +37,10 @@ const COMMANDS: Record<string, Command> = {
     summary: "Make an overwritten version the current one again",
     run: async (args) => (await import("./versions.js")).restore(args),
   },
+  "support-bundle": {
+    summary: "Make a document for a bug report: versions, settings, what Redis holds; no key and no value",
+    run: async (args) => (await import("./support-bundle.js")).supportBundle(args),
+  },
   keygen: {
     summary: "Make a key for encrypted records, or show the ids of those at hand",
     run: async (args) => (await import("./keygen.js")).keygen(args),
@@ -50,7 +54,7 @@ const COMMANDS: Record<string, Command> = {
 const HELP = `redis-mirrored <command> [options]
 
 ${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(16)}${summary}`)
   .join("\n")}
 
   redis-mirrored <command> --help says more about a command. --version says which version this is.
@@ -62,10 +66,7 @@ async function main([name, ...args]: string[]): Promise<number> {
     return name === undefined ? 2 : 0;
   }
   if (name === "--version") {
-    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-      version: string;
-    };
-    console.log(version);
+    console.log(packageVersion());
     return 0;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;

@@ -20,7 +20,9 @@ export function readAddress(reader: SettingsReader, redis: NonNullable<MirrorOpt
     tls: readTls(reader, redis.tls),
   };
   const url = reader.given("redis.url", redis.url, "REDIS_URL");
-  const address = url === undefined ? parts : { ...parts, ...readUrl(reader, url, parts) };
+  const overriding = url === undefined ? {} : readUrl(reader, url, parts);
+  for (const part of Object.keys(overriding)) reader.overridden(`redis.${part}`, "redis.url");
+  const address = { ...parts, ...overriding };
   const sentinels = readSentinels(reader, redis);
   const cluster = readCluster(reader, redis);
   if (cluster !== undefined) {
@@ -98,7 +100,7 @@ function readTls(reader: SettingsReader, option: boolean | { ca?: string } | und
     const setting = "redis.tls.ca";
     return { ca: expectCertificates(reader, setting, reader.secret({ setting, value: option.ca })) };
   }
-  const file = reader.text(reader.given("", undefined, "REDIS_TLS_CA"));
+  const file = reader.text(reader.given("redis.tls.ca", undefined, "REDIS_TLS_CA"));
   const isOn = reader.boolean(reader.given("redis.tls", option, "REDIS_TLS"), file !== undefined);
   if (!isOn || file === undefined) return isOn ? { ca: undefined } : undefined;
   return { ca: expectCertificates(reader, "REDIS_TLS_CA", reader.file("REDIS_TLS_CA", file)) };
@@ -144,7 +146,7 @@ function readUrl(reader: SettingsReader, { setting, value }: Given, parts: Redis
     ...(url.username !== "" && { username: decode(url.username) }),
     ...(url.password !== "" && { password: decode(url.password) }),
     ...(database !== "" && { database: readDatabase(reader, setting, database) }),
-    tls: url.protocol === "rediss:" ? (parts.tls ?? { ca: undefined }) : parts.tls,
+    ...(url.protocol === "rediss:" && { tls: parts.tls ?? { ca: undefined } }),
   };
 }
 

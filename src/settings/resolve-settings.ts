@@ -4,12 +4,20 @@ import { DEFAULT_TIMINGS, type SyncTimings } from "../sync/timings.js";
 import type { MirrorOptions } from "./options.js";
 import { readAddress } from "./read-address.js";
 import type { SettingProblem, SettingsResult } from "./settings.js";
-import { SettingsReader } from "./settings-reader.js";
+import { SettingsReader, type SettingSource } from "./settings-reader.js";
 
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** Option, else environment, else default, each checked. Never throws: what is wrong is in the answer, all of it at once. */
 export function resolveSettings(options: MirrorOptions): SettingsResult {
+  return readSettings(options).result;
+}
+
+/** The same, with where each of them is from, by the names of the options. */
+export function readSettings(options: MirrorOptions): {
+  readonly result: SettingsResult;
+  readonly sources: ReadonlyMap<string, SettingSource>;
+} {
   const problems: SettingProblem[] = [];
   const reader = new SettingsReader(options.env ?? process.env, problems);
   const settings = {
@@ -29,7 +37,8 @@ export function resolveSettings(options: MirrorOptions): SettingsResult {
     timings: readTimings(reader, options.timings ?? {}),
   };
   // Whoever switched it off does not want to hear what else is wrong.
-  return problems.length === 0 || !settings.isEnabled ? { settings } : { problems };
+  const result = problems.length === 0 || !settings.isEnabled ? { settings } : { problems };
+  return { result, sources: reader.sources };
 }
 
 function readKeys(reader: SettingsReader, options: MirrorOptions): readonly MirrorKey[] {

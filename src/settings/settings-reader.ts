@@ -7,21 +7,41 @@ export interface Given {
   readonly value: unknown;
 }
 
+/** Where the value of a setting is from. `variable`: the one of the environment that names it, whether it is set or not. */
+export interface SettingSource {
+  readonly from: "option" | "environment" | "default";
+  readonly variable: string;
+}
+
 /** Reads one setting at a time and notes what is wrong with it; where it is, the answer is `undefined`, or the fallback. */
 export class SettingsReader {
   readonly #env: Record<string, string | undefined>;
   readonly #problems: SettingProblem[];
+  readonly #sources = new Map<string, SettingSource>();
 
   constructor(env: Record<string, string | undefined>, problems: SettingProblem[]) {
     this.#env = env;
     this.#problems = problems;
   }
 
+  /** Of all settings that were asked for, by the names of their options. */
+  get sources(): ReadonlyMap<string, SettingSource> {
+    return this.#sources;
+  }
+
   /** An empty environment variable counts as one that is not set. */
   given(option: string, value: unknown, variable: string): Given | undefined {
-    if (value !== undefined) return { setting: option, value };
     const text = this.#env[variable];
-    return text === undefined || text === "" ? undefined : { setting: variable, value: text };
+    const isNamed = text !== undefined && text !== "";
+    const from = value !== undefined ? "option" : isNamed ? "environment" : "default";
+    this.#sources.set(option, { from, variable });
+    if (value !== undefined) return { setting: option, value };
+    return isNamed ? { setting: variable, value: text } : undefined;
+  }
+
+  /** One setting says what another was to say. */
+  overridden(option: string, by: string): void {
+    this.#sources.set(option, this.#sources.get(by)!);
   }
 
   reject(setting: string, expected: string, got: string): void {
