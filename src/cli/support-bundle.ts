@@ -3,6 +3,7 @@ import { arch, platform, release } from "node:os";
 import { parseArgs } from "node:util";
 import { Identity } from "../settings/identity.js";
 import { packageVersion } from "./package-version.js";
+import { noticePlaintext } from "./plaintext-notice.js";
 import { keysPart } from "./support-bundle/keys-part.js";
 import { AS_THEY_ARE, HashedNames } from "./support-bundle/names.js";
 import { redisPart } from "./support-bundle/redis-part.js";
@@ -52,6 +53,7 @@ export async function supportBundle(args: string[]): Promise<number> {
 async function collect(userId: string, isGiven: boolean, isAnonymous: boolean): Promise<object> {
   const names = isAnonymous ? new HashedNames() : AS_THEY_ARE;
   const { part, settings } = settingsPart(names);
+  if (settings !== undefined) noticePlaintext(settings.address);
   return {
     madeAt: new Date(),
     isAnonymous,

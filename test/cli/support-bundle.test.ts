@@ -112,6 +112,7 @@ describe("support-bundle", function () {
   it("is made without Redis, and says what the connection said", async () => {
     const { content } = await bundle({ REDIS_URL: "redis://127.0.0.1:1" });
     expect(content.redis).to.deep.equal({
+      isPlaintext: false,
       server: null,
       failure: { code: "CONNECTION_LOST", message: "The connection failed: ECONNREFUSED." },
       records: null,
@@ -165,7 +166,7 @@ describe("support-bundle", function () {
 
   it("hides with --anonymous also what the sentinels do not know", async () => {
     const sentinel = await ScriptedServer.start();
-    sentinel.replies.set("SENTINEL", "*-1\r\n");
+    sentinel.replies.set("SENTINEL", "*-1");
     const changes = { REDIS_SENTINELS: `127.0.0.1:${sentinel.port}`, REDIS_MASTER_NAME: "secret-master" };
     const open = await bundle(changes);
     const { failure, text } = await bundle(changes, "--anonymous").then(({ content, text }) => ({

@@ -174,6 +174,7 @@ describe("the account of docs/access.md", function () {
     expect((await run({ REDIS_URL: url }, "rotate", "--yes")).said).to.include("\n2 encrypted anew");
     for (const args of [
       ["inspect"],
+      ["support-bundle"],
       ["rotate", "--forget"],
       ["migrate", "--delete", "--yes"],
       ["restore", NOTE.record, "--version", await version()],

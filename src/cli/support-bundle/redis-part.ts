@@ -3,6 +3,7 @@ import { MirrorError } from "../../sync/errors.js";
 import { type RecordSurvey, surveyRecords } from "../../sync/record-survey.js";
 import { Catalogue } from "../../sync/records.js";
 import { UserKeys } from "../../sync/user-keys.js";
+import { warningsOf } from "../../sync/plaintext.js";
 import type { Names } from "./names.js";
 
 /** What a server says of itself without being asked for more than its greeting, which no access list forbids. */
@@ -15,6 +16,8 @@ interface Failure {
 
 /** What came of asking Redis. Each member is there; `null` stands for what is unknown. */
 export interface RedisPart {
+  /** Whether what is sent goes unencrypted to another machine. */
+  readonly isPlaintext: boolean;
   readonly server: Readonly<Record<string, string>> | null;
   readonly failure: Failure | null;
   readonly records: readonly object[] | null;
@@ -26,17 +29,24 @@ export interface RedisPart {
 export async function redisPart(settings: Settings, userId: string, names: Names): Promise<RedisPart> {
   let keys: UserKeys | undefined;
   let server: RedisPart["server"] = null;
+  const isPlaintext = warningsOf(settings.address).length > 0;
   try {
     keys = await UserKeys.open(settings.address, userId);
     server = await greetingOf(keys);
     const listing = await keys.list();
     const surveys = await surveyRecords(keys, listing.keys, new Catalogue([], settings));
     const records = surveys.map((survey) => shownSurvey(survey, names));
-    return { server, failure: null, records, strangers: listing.strangers.length };
+    return { isPlaintext, server, failure: null, records, strangers: listing.strangers.length };
   } catch (error) {
     if (!(error instanceof MirrorError)) throw error;
     const { code } = error;
-    return { server, failure: { code, message: described(error, settings, names) }, records: null, strangers: null };
+    return {
+      isPlaintext,
+      server,
+      failure: { code, message: described(error, settings, names) },
+      records: null,
+      strangers: null,
+    };
   } finally {
     keys?.close();
   }
