@@ -162,7 +162,8 @@ export class CanaryBed {
     const values: Record<string, string> = {
       provider: JSON.stringify({ apiConfigs: { [plant("a name in the open")]: { apiKey: plant("an open value") } } }),
       mcpSettings: JSON.stringify({
-        protected: header({ alg: "dir", enc: "A256GCM", kid: plant("a key's id") }),
+        // Which key it is may be said, and is: an id is no secret.
+        protected: header({ alg: "dir", enc: "A256GCM", kid: "somebody-else" }),
         iv: plant("an iv"),
         ciphertext: plant("a ciphertext"),
         tag: plant("a tag"),

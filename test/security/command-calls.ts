@@ -7,9 +7,12 @@ import { KEYS, PROFILES, TASKS, UNSENT } from "./canary-bed.js";
 export interface Call {
   readonly args: readonly string[];
   readonly status: number | undefined;
+  /** `never`: it ends before it asks Redis, so no trouble of Redis's is one of its. `at length`: it costs seconds of work. */
+  readonly asksRedis: "never" | "briefly" | "at length";
 }
 
-const call = (status: number | undefined, ...args: string[]): Call => ({ status, args });
+const call = (status: number | undefined, ...args: string[]): Call => ({ status, args, asksRedis: "briefly" });
+const aside = (status: number, ...args: string[]): Call => ({ status, args, asksRedis: "never" });
 
 /** Files that commands read, all of them full of secrets. */
 export class CommandFiles {
@@ -48,15 +51,21 @@ export class CommandFiles {
  * whoever adds one says how it is to be tried.
  */
 export function callsOf(files: CommandFiles, version: string): Readonly<Record<string, readonly Call[]>> {
-  const tour = (status: number | undefined, profiles: string) =>
-    call(status, "--plain", "--saves", "10", "--profiles", files.of(profiles), "--history", files.of("history.json"));
+  const toured = (profiles: string) => [
+    ...["--plain", "--saves", "10"],
+    ...["--profiles", files.of(profiles), "--history", files.of("history.json")],
+  ];
   return {
-    tour: [tour(undefined, "profiles.json"), tour(2, "no-json.json"), tour(2, "no-profiles.json")],
-    adopt: [call(1, files.of("host"), "--check"), call(1, files.of("host"), "--json")],
+    tour: [
+      { args: toured("profiles.json"), status: undefined, asksRedis: "at length" },
+      aside(2, ...toured("no-json.json")),
+      aside(2, ...toured("no-profiles.json")),
+    ],
+    adopt: [aside(1, files.of("host"), "--check"), aside(1, files.of("host"), "--json")],
     inspect: [call(0), call(0, "--json")],
     history: [call(0, "provider"), call(0, "provider", "--json"), call(0, "taskHistory")],
-    "support-bundle": [call(0)],
-    keygen: [call(0, "--id"), call(1, "--store")],
+    "support-bundle": [call(0), call(0, "--anonymous")],
+    keygen: [aside(0, "--id"), aside(1, "--store")],
     rotate: [call(0, "alice", "--dry-run"), call(0, "alice", "--yes", "--json"), call(0, "alice", "--yes")],
     restore: [call(0, "provider", "--version", version), call(2, "provider", "--version", "9")],
     migrate: [call(0, "7", "--dry-run"), call(0, "7", "--yes", "--json", "--delete")],
