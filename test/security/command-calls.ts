@@ -51,10 +51,8 @@ export class CommandFiles {
  * whoever adds one says how it is to be tried.
  */
 export function callsOf(files: CommandFiles, version: string): Readonly<Record<string, readonly Call[]>> {
-  const toured = (profiles: string) => [
-    ...["--plain", "--saves", "10"],
-    ...["--profiles", files.of(profiles), "--history", files.of("history.json")],
-  ];
+  const toured = (profiles: string) =>
+    `--plain --saves 10 --profiles ${files.of(profiles)} --history ${files.of("history.json")}`.split(" ");
   return {
     tour: [
       { args: toured("profiles.json"), status: undefined, asksRedis: "at length" },
