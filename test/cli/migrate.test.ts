@@ -279,13 +279,14 @@ describe("migrate", function () {
   it("keeps what cannot be read, even if told to delete", async () => {
     const client = await server.client();
     await client.set("roo:7:2:tasks", `[{"id":"${CANARY}`);
+    await client.set("roo:7:4:tasks", `[{"id":"b","ts":${NOW_MS},"__proto__":{"polluted":true}}]`);
     await client.set("roo:7:modes", '"text"');
     await left("roo:7:3:tasks", [task("a", 1)]);
     const { status, stdout, stderr } = await run("--yes", "--delete");
     expect(status).to.equal(1);
-    expect(stdout).to.contain("not taken over: it has not the form").and.to.contain("Deleted 1 of the old keys. 2 of");
+    expect(stdout).to.contain("not taken over: it has not the form").and.to.contain("Deleted 1 of the old keys. 3 of");
     expect(stdout + stderr).not.to.contain(CANARY);
-    expect(await client.exists(["roo:7:2:tasks", "roo:7:modes"])).to.equal(2);
+    expect(await client.exists(["roo:7:2:tasks", "roo:7:4:tasks", "roo:7:modes"])).to.equal(3);
     expect(ids(await get("taskHistory"))).to.deep.equal(["a"]);
   });
 

@@ -127,7 +127,7 @@ describe("a command, however it is called", () => {
         expect(said).not.to.match(/^\s+at .*:\d+:\d+\)?$/m);
         if (!args.join(" ").includes(CANARY)) expectNoCanaryIn(said);
       },
-      { runs: 120 },
+      { runs: 60 },
     );
   });
 

@@ -28,7 +28,7 @@ interface CorpusEntry<Input> {
 }
 
 export interface FuzzOptions {
-  /** How many inputs in `npm test`. Default 150. */
+  /** How many inputs in `npm test`. Default 80. */
   readonly runs?: number;
 }
 
@@ -41,7 +41,7 @@ export async function fuzz<Input>(
   name: string,
   input: fc.Arbitrary<Input>,
   check: (input: Input) => Promise<void> | void,
-  { runs = 150 }: FuzzOptions = {},
+  { runs = 80 }: FuzzOptions = {},
 ): Promise<void> {
   const corpus = readCorpus<Input>(name);
   const guarded = async (tried: Input) => {

@@ -112,6 +112,6 @@ describe("what a server answers, whatever it is", () => {
           gateway.close();
         }
       },
-      { runs: 40 },
+      { runs: 20 },
     ));
 });

@@ -120,6 +120,6 @@ describe("settings, whatever they are", () => {
           expect(describeProblem(problem)).to.have.length.below(400);
         }
       },
-      { runs: 300 },
+      { runs: 200 },
     ));
 });
