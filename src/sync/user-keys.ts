@@ -1,7 +1,7 @@
 import { type Clock, systemClock, withDeadline } from "./clock.js";
 import { type Client, destroy, expectReplies, openConnection } from "./connection.js";
 import { ConnectionLostError, RefusedError, UnreadableValueError } from "./errors.js";
-import { KeySpace } from "./keys.js";
+import { encodeId, KeySpace } from "./keys.js";
 import { NodeRedisGateway } from "./node-redis-gateway.js";
 import { DEFAULT_DEADLINES, type GatewayDeadlines, type RedisAddress, type RedisEndpoint } from "./redis-address.js";
 import { AS_BYTES, classify } from "./replies.js";
@@ -54,7 +54,8 @@ export function decodeId(encoded: string): string | undefined {
     String.fromCharCode(0xd000 | ((parseInt(second, 16) & 0x3f) << 6) | (parseInt(third, 16) & 0x3f)),
   );
   try {
-    return decodeURIComponent(withHalves);
+    const id = decodeURIComponent(withHalves);
+    return encodeId(id) === encoded ? id : undefined;
   } catch {
     return undefined;
   }
@@ -81,8 +82,15 @@ export class UserKeys {
     deadlines: GatewayDeadlines = DEFAULT_DEADLINES,
     clock: Clock = systemClock,
   ): Promise<UserKeys> {
-    // None of the characters that an encoded id may hold means anything in a pattern.
-    const pattern = new KeySpace({ isCluster: address.cluster !== undefined }).keyOf({ userId, record: "*" });
+    return UserKeys.#openFor(patternOf(address, userId), address, deadlines, clock);
+  }
+
+  static async #openFor(
+    pattern: string,
+    address: RedisAddress,
+    deadlines: GatewayDeadlines,
+    clock: Clock,
+  ): Promise<UserKeys> {
     const { promise } = openConnection(() => locate(address, pattern, deadlines, clock), {
       address,
       // Who has to be asked for the way first takes a connection of its own.
@@ -116,8 +124,9 @@ export class UserKeys {
       clock,
       isHoldingProcess: true,
     });
+    const pattern = patternOf(address, userId);
     const openings = map.primaries.map((endpoint) =>
-      UserKeys.open({ ...address, ...endpoint, cluster: undefined }, userId, deadlines, clock),
+      UserKeys.#openFor(pattern, { ...address, ...endpoint, cluster: undefined }, deadlines, clock),
     );
     const opened = await Promise.allSettled(openings);
     const failed = opened.find((each) => each.status === "rejected");
@@ -178,6 +187,11 @@ export class UserKeys {
   close(): void {
     destroy(this.#client);
   }
+}
+
+/** None of the characters that an encoded id may hold means anything in it. */
+function patternOf({ cluster }: RedisAddress, userId: string): string {
+  return new KeySpace({ isCluster: cluster !== undefined }).keyOf({ userId, record: "*" });
 }
 
 function undefinedIfWrongType(error: unknown): undefined {

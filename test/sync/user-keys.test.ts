@@ -33,6 +33,10 @@ describe("a key taken apart", () => {
       "roo:{alice:taskHistory",
       "roo:%ZZ:taskHistory",
       "roo:alice:%FF:taskHistory",
+      // The same ids, but not as they are written.
+      "roo:%41:taskHistory",
+      "roo:alice:%3a:taskHistory",
+      "roo:%ED%A0%BD%ED%B2%A5:taskHistory",
       "xroo:alice:taskHistory",
     ])
       expect(parseKey(key), key).to.equal(undefined);
