@@ -91,7 +91,7 @@ async function run(where: Ciphertexts, atHand: KeysAtHand, flags: RotateFlags): 
   if (isDone && !(flags.yes || (await isAgreed(takesNewKey ? "Take a new key?" : "Encrypt them anew?"))))
     return say("Nothing was changed.");
   if (!isDone) {
-    const left = found.foreign.map((ciphertext) => ({ ...ciphertext, reason: "unknown-key" }));
+    const left = [...found.foreign.map((each) => ({ ...each, reason: "unknown-key" })), ...found.unseen];
     const work = takesNewKey ? found.current : found.older;
     if (flags.json) say(toReport({ isDone, keyId: atHand.keys[0]!.id, takesNewKey, reencrypted: work.length, left }));
     return left.length > 0 ? 1 : 0;
@@ -111,12 +111,14 @@ async function run(where: Ciphertexts, atHand: KeysAtHand, flags: RotateFlags): 
   return left.length > 0 ? 1 : 0;
 }
 
-function describe({ current, older, foreign }: CiphertextSurvey, { id }: MirrorKey, takesNewKey: boolean): string[] {
+function describe(found: CiphertextSurvey, { id }: MirrorKey, takesNewKey: boolean): string[] {
+  const { current, older, foreign, unseen } = found;
   const lines: string[] = [];
   if (takesNewKey) lines.push(`To be encrypted with a new key: ${countOf(current)}, now under ${id}.`);
   else if (older.length > 0) lines.push(`To be encrypted with ${id}, now under an older key:`, ...describeByKey(older));
   else lines.push(`All that can be read is under ${id} already: ${countOf(current)}.`);
   if (foreign.length > 0) lines.push("To be left alone, under a key that is not at hand:", ...describeByKey(foreign));
+  if (unseen.length > 0) lines.push("Not looked at, whatever they are under:", ...describeLeft(unseen));
   return lines;
 }
 

@@ -47,6 +47,8 @@ export function describeRotation({ reencrypted, left }: ReencryptionReport, keyI
     lines.push(
       `${changed.length} saved under an older key meanwhile: give that machine the new key, and rotate again.`,
     );
+  const unseen = left.length - foreign.length - unreadable.length - changed.length;
+  if (unseen > 0) lines.push(`${unseen} not looked at: too large, too many, or changed all the time.`);
   return lines;
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Ciphertext, findCiphertexts, readCiphertext } from "./ciphertexts.js";
+import { type Ciphertext, findCiphertexts, readCiphertext, type UnseenCiphertext } from "./ciphertexts.js";
 import { decrypt, encrypt, headerOf } from "./encryption.js";
 import { UnreadableValueError } from "./errors.js";
 import { FixedKeyRing, type MirrorKey } from "./key-ring.js";
@@ -33,12 +33,14 @@ export interface CiphertextSurvey {
   readonly older: readonly Ciphertext[];
   /** Under a key that is not at hand: to be left alone. */
   readonly foreign: readonly Ciphertext[];
+  /** May be under any key: they were not read. */
+  readonly unseen: readonly UnseenCiphertext[];
 }
 
 /** One that is not under the first key, and why. */
 export interface LeftCiphertext extends Ciphertext {
   /** `unreadable`: its key is at hand, and it does not decrypt. `changed`: whoever saves it has another key first. */
-  readonly reason: "unknown-key" | "unreadable" | "changed";
+  readonly reason: "unknown-key" | "unreadable" | "changed" | UnseenCiphertext["reason"];
 }
 
 export interface ReencryptionReport {
@@ -73,11 +75,12 @@ export class Reencryption {
   /** @throws ConnectionLostError @throws RefusedError @throws NotServedError */
   async survey(): Promise<CiphertextSurvey> {
     const [current, older, foreign]: Ciphertext[][] = [[], [], []];
-    for (const ciphertext of await findCiphertexts(this.#source, await this.#list())) {
+    const { seen, unseen } = await findCiphertexts(this.#source, await this.#list());
+    for (const ciphertext of seen) {
       const place = this.#keys.findIndex(({ id }) => id === ciphertext.keyId);
       (place === 0 ? current : place > 0 ? older : foreign)!.push(ciphertext);
     }
-    return { current: current!, older: older!, foreign: foreign! };
+    return { current: current!, older: older!, foreign: foreign!, unseen };
   }
 
   /**
@@ -88,13 +91,14 @@ export class Reencryption {
     const unreadable = new Set<string>();
     let reencrypted = 0;
     for (let pass = 0; ; pass++) {
-      const { current, older, foreign } = await this.survey();
+      const { current, older, foreign, unseen } = await this.survey();
       const open = older.filter((ciphertext) => !unreadable.has(placeOf(ciphertext)));
       if (open.length === 0 || pass === MAX_PASSES) {
         const reasonOf = (ciphertext: Ciphertext) => (unreadable.has(placeOf(ciphertext)) ? "unreadable" : "changed");
         const left = [
           ...foreign.map((ciphertext): LeftCiphertext => ({ ...ciphertext, reason: "unknown-key" })),
           ...older.map((ciphertext): LeftCiphertext => ({ ...ciphertext, reason: reasonOf(ciphertext) })),
+          ...unseen,
         ];
         return { reencrypted, current: current.length, left };
       }

@@ -206,6 +206,52 @@ describe("rotate", function () {
     expect(await readAll([(await keptKeys())[0]!])).to.deep.equal([{ a: CANARY }]);
   });
 
+  it("encrypts anew what another program has written in its own way, as whoever reads it takes it", async () => {
+    await keep(OLD);
+    await save([OLD], { a: CANARY });
+    const client = await server.client();
+    const { protected: header, ...members } = JSON.parse((await client.get("roo:alice:provider"))!) as {
+      protected: string;
+    };
+    await client.set("roo:alice:provider", `\n${" ".repeat(100)}${JSON.stringify({ ...members, protected: header })}`);
+    const [line] = (await runCommand(env, "rotate", "--dry-run")).stdout.split("\n");
+    expect(line).to.equal(`To be encrypted with a new key: 1 value, now under ${idOf(OLD)}.`);
+    expect(await rotate()).to.include({ reencrypted: 1 });
+    expect(await keyIds()).to.deep.equal([idOf((await keptKeys())[0]!)]);
+    expect(await readAll([(await keptKeys())[0]!])).to.deep.equal([{ a: CANARY }]);
+  });
+
+  it("names what it does not look at, ends with 1 then, and forgets no key that it may be under", async () => {
+    await keep(NEW, OLD);
+    await save([OLD], { a: CANARY });
+    await save([OLD], { b: CANARY });
+    const client = await server.client();
+    const junk = Array.from({ length: 64 }, (_none, index) => [`junk${index}`, "x"]);
+    await client.hSet("roo:alice:~kept:provider", Object.fromEntries(junk) as Record<string, string>);
+    await client.set("roo:alice:big:provider", `{${" ".repeat(32 * 2 ** 20)}`);
+    await client.set("roo:alice:text:provider", " ".repeat(8) + "x".repeat(32 * 2 ** 20));
+    const longName = "9".repeat(200);
+    await client.hSet("roo:alice:~kept:mcpSettings", { [longName]: (await client.get("roo:alice:provider"))! });
+    const unseen = [
+      ["roo:alice:big:provider", null, "too-large"],
+      ["roo:alice:mcpSettings", longName.slice(0, 128), "too-large"],
+      ["roo:alice:~kept:provider", null, "too-many"],
+    ];
+    const reasons = ({ left }: Report) => left.map(({ redisKey, version, reason }) => [redisKey, version, reason]);
+    const report = await rotate();
+    expect(report).to.include({ takesNewKey: false, reencrypted: 1 });
+    expect(reasons(report)).to.have.deep.members(unseen);
+    const { status, stdout } = await runCommand(env, "rotate", "--forget", "--yes", "--json");
+    expect([status, reasons(JSON.parse(stdout) as Report)]).to.deep.equal([1, reasons(report)]);
+    const told = await runCommand(env, "rotate", "--forget", "--yes");
+    expect([told.status, told.stderr]).to.deep.equal([1, ""]);
+    expect(told.stdout).to.match(/^Not forgotten, since these may be under them:\n {2}roo:alice:big:provider /);
+    expect(told.stdout).to.contain("not looked at: more versions than the mirror keeps\n");
+    expect(await keptKeys()).to.deep.equal([NEW, OLD]);
+    const dry = await runCommand(env, "rotate", "--dry-run");
+    expect([dry.status, dry.stdout.includes("Not looked at, whatever they are under:\n")]).to.deep.equal([1, true]);
+  });
+
   it("does not touch other users, unless it is told that all are meant", async () => {
     await keep(OLD);
     await save([OLD], { a: CANARY });

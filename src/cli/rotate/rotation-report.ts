@@ -6,6 +6,9 @@ const REASONS: Readonly<Record<LeftCiphertext["reason"], string>> = {
   "unknown-key": "under a key that is not at hand",
   unreadable: "does not decrypt",
   changed: "saved under an older key meanwhile: run it again",
+  "too-many": "not looked at: more versions than the mirror keeps",
+  "too-large": "not looked at: larger than the mirror's own",
+  changing: "not looked at: it changes all the time, run it again",
 };
 
 /** Several servers', or passes', as one. */
@@ -14,6 +17,7 @@ export function sumOf(surveys: readonly CiphertextSurvey[]): CiphertextSurvey {
     current: surveys.flatMap(({ current }) => current),
     older: surveys.flatMap(({ older }) => older),
     foreign: surveys.flatMap(({ foreign }) => foreign),
+    unseen: surveys.flatMap(({ unseen }) => unseen),
   };
 }
 
