@@ -10,6 +10,10 @@ export class FakeSecrets implements Secrets {
   onGet: (key: string) => unknown = () => {};
   onStore: (key: string, value: string) => unknown = () => {};
 
+  get listenerCount(): number {
+    return this.#listeners.size;
+  }
+
   async keys(): Promise<string[]> {
     return [...this.values.keys()];
   }
