@@ -168,8 +168,7 @@ export class NodeRedisGateway implements RedisGateway {
   listKept(redisKey: string): Promise<KeptValue[]> {
     return this.#withClient(this.#deadlines.commandMs, 0, async (client) => {
       const keptKey = bookkeepingKey(redisKey, "kept");
-      // Not `>`: where the answer is no number, nobody knows how many there are.
-      if (!(Number(await client.sendCommand(["HLEN", keptKey])) <= MAX_LISTED))
+      if (Number(await client.sendCommand(["HLEN", keptKey])) > MAX_LISTED)
         throw new UnreadableValueError(
           `More than ${MAX_LISTED} versions of it are kept, which the mirror has not done.`,
         );
