@@ -9,6 +9,11 @@ import { ReplicatedServer } from "./replicated-server.js";
 const MAX_LOOKS = 1_500;
 
 const RECORDS = ["taskHistory", "customInstructions", "provider"] as const;
+
+function valueOf(record: (typeof RECORDS)[number], text: string): unknown {
+  if (record === "taskHistory") return [{ id: text, ts: 1 }];
+  return record === "provider" ? { text } : text;
+}
 const CATALOGUE = new Catalogue();
 const CODEC = new Codec(new FixedKeyRing(parseKeys(KEY)));
 const WIRE_MODES: readonly WireMode[] = ["refuses", "swallows", "cuts replies", "throttles"];
@@ -66,7 +71,7 @@ export class ChaosBench {
       for (let left = Math.ceil(random() * 4); left > 0; left--) {
         const record = pick(RECORDS);
         const name = `${seed}-${++saves}`;
-        save(record, record === "taskHistory" ? [{ id: name, ts: 1 }] : { text: name });
+        save(record, valueOf(record, name));
       }
     };
     const order = async (...command: string[]) => {
