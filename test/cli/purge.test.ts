@@ -198,6 +198,18 @@ describe("purge", function () {
     });
   });
 
+  it("leaves what may be another user's, whose encoded id is as this one's is, whatever it holds", async () => {
+    const doubtful = ["roo:a%20b:notes:x:y", "roo:a%20b:~lock!", "roo:{7}:notes:x:y"];
+    await plant(...doubtful, "roo:a%2520b:notes:x:y", "roo:a%2520b:provider");
+    await (await server.client()).set("roo:a%20b:packed:x:y", Buffer.from("1f8b08", "hex"));
+    const ofSpaced = ["roo:a%20b:notes:x:y", "roo:a%20b:packed:x:y", "roo:a%20b:~lock!"];
+    expect(await report("a%20b", "--yes")).to.deep.include({ removed: 2, ambiguous: ofSpaced });
+    expect(await report("{7}", "--yes")).to.deep.include({ removed: 0, ambiguous: ["roo:{7}:notes:x:y"] });
+    expect(await keysLeft()).to.deep.equal([...ofSpaced, "roo:{7}:notes:x:y"]);
+    expect(await report("a b", "--yes")).to.deep.include({ removed: 3, ambiguous: [] });
+    expect(await report("7", "--yes")).to.deep.include({ removed: 1, ambiguous: [] });
+  });
+
   it("removes hostile users one by one, each nobody else's keys", async () => {
     const client = await server.client();
     const keysOf = (userId: string) =>

@@ -2,7 +2,7 @@ import { isGzip } from "../../sync/compression.js";
 import { JWE_BEGINNING } from "../../sync/encryption.js";
 import { RefusedError } from "../../sync/errors.js";
 import { bookkeepingKey, encodeId } from "../../sync/keys.js";
-import { parseKey, type UserKey, type UserKeys } from "../../sync/user-keys.js";
+import { decodeId, parseKey, type UserKey, type UserKeys } from "../../sync/user-keys.js";
 import { escapePattern } from "../migrate/legacy-keys.js";
 
 /** Commands of one round trip. */
@@ -27,7 +27,10 @@ export interface FoundKey {
 export interface Footprint {
   /** This user's and nobody else's. */
   readonly certain: readonly FoundKey[];
-  /** Old keys that may be this user's or one's whose id begins with this user's, or ends where this one's begins. */
+  /**
+   * Old keys that may be this user's or one's whose id begins with this user's, or ends where this one's begins; and keys
+   * of whatever form under this user's id as it is, which is what another's is encoded as.
+   */
   readonly ambiguous: readonly FoundKey[];
 }
 
@@ -54,8 +57,9 @@ export async function findFootprint(
         folder === tagged ? [] : found.filter((key) => isDoubtful(key.text.slice(folder.length), key.parts, userId)),
         new Set(found.map(({ text }) => text)),
       );
+      const isAnothersToo = folder === `roo:${userId}:` && namesAnother(userId);
       for (const key of found) {
-        if (doubtful.has(key)) ambiguous.push(key);
+        if (doubtful.has(key) || (isAnothersToo && key.parts === undefined)) ambiguous.push(key);
         // Under the name as it is, another user's instance may lie.
         else if (key.parts === undefined || key.parts.userId === userId) certain.push(key);
       }
@@ -130,6 +134,13 @@ async function selectUnsigned(keys: readonly FoundKey[], names: ReadonlySet<stri
     if (!isSigned) unsigned.add(key);
   });
   return unsigned;
+}
+
+/** Whether an id, as it is, is what the mirror writes for another one: `a%20b` for `a b`, and on a cluster `{a}` for `a`. */
+function namesAnother(userId: string): boolean {
+  const [, encoded = userId] = /^\{(.+)\}$/s.exec(userId) ?? [];
+  const decoded = decodeId(encoded);
+  return decoded !== undefined && decoded !== userId && encodeId(decoded) === encoded;
 }
 
 /** Half a surrogate pair has no bytes that could stand in a key. */
