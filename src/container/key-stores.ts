@@ -3,6 +3,7 @@ import { link, mkdir, open, readFile, realpath, rename, unlink, writeFile } from
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import type { SecretStorage } from "../settings/options.js";
+import { KeyRingError } from "../sync/errors.js";
 import type { KeyStore } from "../sync/key-ring.js";
 import { withFileLock } from "./file-lock.js";
 
@@ -39,8 +40,12 @@ export class FileKeyStore implements ChangeableKeyStore {
       await link(draft, this.#path);
       return key;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST") return (await this.load()) ?? key;
-      throw error;
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      const kept = await this.load();
+      // What is encrypted with a key that is kept nowhere, nobody reads again.
+      if (kept === undefined)
+        throw new KeyRingError(`${this.#path} leads to where no file is, so no key is kept there`);
+      return kept;
     } finally {
       await unlink(draft);
     }
@@ -100,7 +105,9 @@ export class SecretKeyStore implements ChangeableKeyStore {
     if (kept !== undefined) return kept;
     await this.#secrets.store(SECRET_NAME, key);
     // Another window may have stored its own at the same time; the one that is kept now is everybody's.
-    return (await this.load()) ?? key;
+    const now = await this.load();
+    if (now === undefined) throw new KeyRingError("VS Code's SecretStorage did not keep the key that was made");
+    return now;
   }
 
   async replace(expected: string, next: string): Promise<boolean> {

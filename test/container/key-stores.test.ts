@@ -68,6 +68,15 @@ describe("the key file", () => {
     expect(await readlink(link)).to.equal(file);
   });
 
+  it("gives no key that it does not keep: where a link leads nowhere, the error names it", async () => {
+    file = join(folder, "key");
+    await symlink(join(folder, "not-mounted", "key"), file);
+    const error = await new StoredKeyRing(new FileKeyStore(file)).encryptionKey().catch((reason: unknown) => reason);
+    expect(error).to.have.property("code", "KEY_RING");
+    expect(error).to.have.property("message").that.contains(file);
+    expect(await readdir(folder)).to.deep.equal(["key"]);
+  });
+
   it("is what it was where it cannot be replaced", async () => {
     const first = generateKey();
     await new FileKeyStore(file).storeIfAbsent(first);
@@ -94,6 +103,14 @@ describe("the key in VS Code's SecretStorage", () => {
     const key = await new StoredKeyRing(new SecretKeyStore(storage)).encryptionKey();
     expect([...secrets.keys()]).to.deep.equal(["redisMirrored.key"]);
     expect((await new StoredKeyRing(new SecretKeyStore(storage)).encryptionKey()).id).to.equal(key.id);
+  });
+
+  it("is not used where it is not kept", async () => {
+    const storage = { get: async () => undefined, store: async () => {} };
+    const error = await new StoredKeyRing(new SecretKeyStore(storage))
+      .encryptionKey()
+      .catch((reason: unknown) => reason);
+    expect(error).to.have.property("code", "KEY_RING");
   });
 
   it("is the one that another window has stored in the meantime", async () => {
