@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readFile, realpath, rename, unlink, writeFile } from "node:fs/promises";
+import { link, mkdir, open, readdir, readFile, realpath, rename, unlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { SecretStorage } from "../settings/options.js";
 import { KeyRingError } from "../sync/errors.js";
 import type { KeyStore } from "../sync/key-ring.js";
@@ -40,14 +40,15 @@ export class FileKeyStore implements ChangeableKeyStore {
       await link(draft, this.#path);
       return key;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      // A draft that is gone was taken away by who replaces the keys, so there are some.
+      if (!["EEXIST", "ENOENT"].includes((error as NodeJS.ErrnoException).code!)) throw error;
       const kept = await this.load();
       // What is encrypted with a key that is kept nowhere, nobody reads again.
       if (kept === undefined)
         throw new KeyRingError(`${this.#path} leads to where no file is, so no key is kept there`);
       return kept;
     } finally {
-      await unlink(draft);
+      await unlink(draft).catch(() => {});
     }
   }
 
@@ -56,6 +57,7 @@ export class FileKeyStore implements ChangeableKeyStore {
     const path = await realpath(this.#path);
     return withFileLock(`${path}.lock`, async () => {
       if ((await this.load()) !== expected) return false;
+      await removeDrafts(path);
       const draft = `${path}.${randomUUID()}`;
       try {
         // On the disk before it takes the place of the only copy there is, and that before anything is encrypted by it.
@@ -69,6 +71,21 @@ export class FileKeyStore implements ChangeableKeyStore {
       return true;
     });
   }
+}
+
+const DRAFT_ENDING = /^\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Of those that were killed: they hold keys, also such as were forgotten since. */
+async function removeDrafts(path: string): Promise<void> {
+  const [folder, name] = [dirname(path), basename(path)];
+  const drafts = (await readdir(folder)).filter(
+    (each) => each.startsWith(name) && DRAFT_ENDING.test(each.slice(name.length)),
+  );
+  for (const draft of drafts) await unlink(join(folder, draft)).catch(ignoreMissing);
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
 }
 
 /** So that a new name in it outlives a loss of power. Not every system can open a folder, and then it need not. */

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -75,6 +76,19 @@ describe("the key file", () => {
     expect(error).to.have.property("code", "KEY_RING");
     expect(error).to.have.property("message").that.contains(file);
     expect(await readdir(folder)).to.deep.equal(["key"]);
+  });
+
+  it("is replaced together with the drafts of those that were killed, and with nothing else", async () => {
+    const [first, second] = [generateKey(), generateKey()];
+    await new FileKeyStore(file).storeIfAbsent(first);
+    const draft = `${file}.${randomUUID()}`;
+    const others = ["key.backup", `key2.${randomUUID()}`, `key.lock.${randomUUID()}`];
+    for (const path of [draft, ...others.map((name) => join(folder, "below", name))])
+      await writeFile(path, `${first}\n`, { mode: 0o600 });
+    expect(await new FileKeyStore(file).replace(second, first)).to.equal(false);
+    expect(await readdir(join(folder, "below"))).to.have.lengthOf(5);
+    expect(await new FileKeyStore(file).replace(first, second)).to.equal(true);
+    expect(await readdir(join(folder, "below"))).to.have.members(["key", ...others]);
   });
 
   it("is what it was where it cannot be replaced", async () => {
