@@ -84,6 +84,23 @@ export class Reencryption {
   }
 
   /**
+   * Those under another than the first of the keys that can be read with it, or were changed meanwhile; and those that
+   * nobody can read, whatever keys there are. @throws ConnectionLostError @throws RefusedError @throws NotServedError
+   */
+  async sift(
+    older: readonly Ciphertext[],
+  ): Promise<{ readonly held: readonly Ciphertext[]; readonly unreadable: readonly LeftCiphertext[] }> {
+    const [held, unreadable]: [Ciphertext[], LeftCiphertext[]] = [[], []];
+    for (const ciphertext of older) {
+      const stored = await readCiphertext(this.#source, ciphertext);
+      if (stored === undefined || (await this.#isReadable(stored.toString(), ciphertext.redisKey)))
+        held.push(ciphertext);
+      else unreadable.push({ ...ciphertext, reason: "unreadable" });
+    }
+    return { held, unreadable };
+  }
+
+  /**
    * @param onProgress Told before each how many are done, of how many.
    * @throws ConnectionLostError @throws RefusedError @throws NotServedError Then it can be run again.
    */
@@ -107,6 +124,16 @@ export class Reencryption {
         const isDone = await this.#reencrypt(ciphertext, unreadable);
         if (isDone) reencrypted++;
       }
+    }
+  }
+
+  async #isReadable(text: string, redisKey: string): Promise<boolean> {
+    try {
+      await decrypt(text, redisKey, this.#keyRing, undefined);
+      return true;
+    } catch (error) {
+      if (error instanceof UnreadableValueError) return false;
+      throw error;
     }
   }
 

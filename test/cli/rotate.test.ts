@@ -376,6 +376,22 @@ describe("rotate", function () {
       expect(await readAll([NEW], { userId: "bob" })).to.deep.equal([{ b: CANARY }]);
     });
 
+    it("is not held back by what does not decrypt under the key that it names, and names it", async () => {
+      await keep(NEW, OLD);
+      await save([OLD], { a: CANARY });
+      const client = await server.client();
+      const jwe = (await client.get("roo:alice:provider"))!;
+      await client.set("roo:alice:mcpSettings", jwe);
+      const refused = await runCommand(env, "rotate", "--forget", "--yes");
+      expect(refused.status).to.equal(1);
+      expect(refused.stdout).to.contain(`\n  ${idOf(OLD)}   1 value\n`);
+      await client.del("roo:alice:provider");
+      const { status, stdout, stderr } = await runCommand(env, "rotate", "--forget", "--yes");
+      expect([status, stderr]).to.deep.equal([0, ""]);
+      expect(stdout).to.match(/^ {2}roo:alice:mcpSettings .* does not decrypt$/m);
+      expect(await keptKeys()).to.deep.equal([NEW]);
+    });
+
     it("counts what is kept of a record as well", async () => {
       await keep(NEW, OLD);
       await save([OLD], { a: CANARY });

@@ -1,24 +1,34 @@
 import { fail, isAgreed, say } from "../terminal.js";
 import type { KeysAtHand } from "../keys/keys-at-hand.js";
-import { type Ciphertexts, forgetOlder, type RotateFlags, survey } from "./rotation.js";
+import { type Ciphertexts, forgetOlder, type RotateFlags, surveyOlder } from "./rotation.js";
 import { describeByKey, describeLeft, toEntries } from "./rotation-report.js";
 
 /** Removes the keys behind the first, if nothing is under them. The answer is the exit status. */
 export async function forget(where: Ciphertexts, atHand: KeysAtHand, flags: RotateFlags): Promise<number> {
   const [first, ...others] = atHand.keys.map(({ id }) => id);
-  const { older, unseen } = await survey(where, atHand.keys);
+  const { older, unseen, unreadable } = await surveyOlder(where, atHand.keys);
   const from = atHand.store?.path ?? "ROO_MIRROR_KEY";
   const left = [...older, ...unseen];
   const isFree = left.length === 0;
   const isAsked = isFree && others.length > 0 && atHand.store !== undefined && !flags["dry-run"];
   if (!flags.json) {
     if (others.length === 0) say(`${from} holds one key, ${first}: there is none to forget.`);
-    else if (isFree) say(`Nothing in this Redis is under the older keys of ${from}: ${others.join(", ")}.`);
+    else if (isFree)
+      say(
+        `Nothing in this Redis ${unreadable.length > 0 ? "that decrypts " : ""}is under the older keys of ${from}: ${others.join(", ")}.`,
+      );
     else {
       if (older.length > 0)
         say(["Not forgotten, since something is still under them:", ...describeByKey(older)].join("\n"));
       if (unseen.length > 0) say(["Not forgotten, since these may be under them:", ...describeLeft(unseen)].join("\n"));
     }
+    if (unreadable.length > 0)
+      say(
+        [
+          "Held back by none of these, which do not decrypt under the keys they name:",
+          ...describeLeft(unreadable),
+        ].join("\n"),
+      );
     if (isFree && others.length > 0 && atHand.store === undefined) say("ROO_MIRROR_KEY is yours to shorten.");
   }
   const question = `Remove ${others.length === 1 ? "it" : "them"} from the key file? What lies elsewhere under them can then not be read.`;
@@ -27,7 +37,7 @@ export async function forget(where: Ciphertexts, atHand: KeysAtHand, flags: Rota
   if (flags.json)
     say(
       JSON.stringify(
-        { isDone: isAsked, keyId: first, forgotten: isAsked ? others : [], left: toEntries(left) },
+        { isDone: isAsked, keyId: first, forgotten: isAsked ? others : [], left: toEntries([...left, ...unreadable]) },
         null,
         2,
       ),

@@ -1,5 +1,11 @@
 import { generateKey, type MirrorKey, parseKeys } from "../../sync/key-ring.js";
-import { type CiphertextSurvey, Reencryption, type ReencryptionReport } from "../../sync/reencryption.js";
+import type { Ciphertext, UnseenCiphertext } from "../../sync/ciphertexts.js";
+import {
+  type CiphertextSurvey,
+  type LeftCiphertext,
+  Reencryption,
+  type ReencryptionReport,
+} from "../../sync/reencryption.js";
 import { parseKey, type UserKey, type UserKeys } from "../../sync/user-keys.js";
 import type { KeysAtHand } from "../keys/keys-at-hand.js";
 import { sumOf, sumOfReports } from "./rotation-report.js";
@@ -22,6 +28,26 @@ export async function survey(where: Ciphertexts, keys: readonly MirrorKey[]): Pr
   const surveys: CiphertextSurvey[] = [];
   for (const reencryption of reencryptionsOf(where, keys)) surveys.push(await reencryption.survey());
   return sumOf(surveys);
+}
+
+/** What has to be read with the keys behind the first, or may have to be; and what nobody can read with them. @throws as `survey`. */
+export async function surveyOlder(
+  where: Ciphertexts,
+  keys: readonly MirrorKey[],
+): Promise<{
+  readonly older: readonly Ciphertext[];
+  readonly unseen: readonly UnseenCiphertext[];
+  readonly unreadable: readonly LeftCiphertext[];
+}> {
+  const [older, unseen, unreadable]: [Ciphertext[], UnseenCiphertext[], LeftCiphertext[]] = [[], [], []];
+  for (const reencryption of reencryptionsOf(where, keys)) {
+    const found = await reencryption.survey();
+    const sifted = await reencryption.sift(found.older);
+    older.push(...sifted.held);
+    unseen.push(...found.unseen);
+    unreadable.push(...sifted.unreadable);
+  }
+  return { older, unseen, unreadable };
 }
 
 /** Encrypts anew. @throws ConnectionLostError @throws RefusedError @throws NotServedError Then it can be run again. */
