@@ -71,6 +71,12 @@ export class FileKeyStore implements ChangeableKeyStore {
       return true;
     });
   }
+
+  /** Takes away what those that were killed have left beside it. */
+  async removeDrafts(): Promise<void> {
+    const path = await realpath(this.#path);
+    await withFileLock(`${path}.lock`, () => removeDrafts(path));
+  }
 }
 
 const DRAFT_ENDING = /^\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -392,6 +392,18 @@ describe("rotate", function () {
       expect(await keptKeys()).to.deep.equal([NEW]);
     });
 
+    it("takes away the drafts of those that were killed, also where the file holds one key", async () => {
+      const draft = `${file}.00000000-0000-4000-8000-000000000000`;
+      const draftKeys = () => readFile(draft, "utf8").catch(({ code }: NodeJS.ErrnoException) => code);
+      await keep(NEW);
+      await writeFile(draft, `${NEW},${OLD}\n`, { mode: 0o600 });
+      await runCommand(env, "rotate", "--forget", "--dry-run");
+      expect(await draftKeys()).to.equal(`${NEW},${OLD}\n`);
+      expect((await runCommand(env, "rotate", "--forget", "--yes")).status).to.equal(0);
+      expect(await draftKeys()).to.equal("ENOENT");
+      expect(await keptKeys()).to.deep.equal([NEW]);
+    });
+
     it("counts what is kept of a record as well", async () => {
       await keep(NEW, OLD);
       await save([OLD], { a: CANARY });

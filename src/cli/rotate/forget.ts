@@ -11,6 +11,8 @@ export async function forget(where: Ciphertexts, atHand: KeysAtHand, flags: Rota
   const left = [...older, ...unseen];
   const isFree = left.length === 0;
   const isAsked = isFree && others.length > 0 && atHand.store !== undefined && !flags["dry-run"];
+  // What a killed one left there may hold keys that were forgotten since.
+  if (others.length === 0 && !flags["dry-run"]) await atHand.store?.file.removeDrafts();
   if (!flags.json) {
     if (others.length === 0) say(`${from} holds one key, ${first}: there is none to forget.`);
     else if (isFree)
