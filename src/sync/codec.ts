@@ -1,5 +1,5 @@
 import { compress, inflate, type StoredBody } from "./compression.js";
-import { decrypt, encrypt, SEALED_BEGINNING } from "./encryption.js";
+import { decrypt, encrypt, headerBeginningUnder, JWE_BEGINNING, SEALED_BEGINNING } from "./encryption.js";
 import { UnreadableValueError } from "./errors.js";
 import type { KeyRing } from "./key-ring.js";
 import type { RecordDefinition } from "./records.js";
@@ -35,6 +35,12 @@ export class Codec {
   /** Whether a key can be had, also one that was added to the ring just now. @throws KeyRingError */
   async hasKey(id: string): Promise<boolean> {
     return (await this.#keyRing.decryptionKey(id)) !== undefined && (await this.keyIds()).includes(id);
+  }
+
+  /** Whether it is encrypted with the key that encrypts now. @throws KeyRingError */
+  async isUnderFirstKey(stored: StoredBody): Promise<boolean> {
+    const [first] = await this.keyIds();
+    return first !== undefined && stored.toString().startsWith(JWE_BEGINNING + headerBeginningUnder(first));
   }
 
   /** @param version Of the save, to which a secret is bound. @throws KeyRingError */

@@ -101,6 +101,21 @@ export class Encoder {
     return this.#bounded(this.#codec.decrypt(record, redisKey, stored, version, maxBytes));
   }
 
+  /**
+   * A secret that lies or lay in Redis, encrypted with the first key of the ring: as it is, or anew, for the same version.
+   * @throws UnreadableValueError where its key is not on the ring any more. @throws KeyRingError
+   */
+  async underFirstKey(
+    record: RecordDefinition,
+    redisKey: string,
+    stored: StoredBody,
+    version: Version,
+  ): Promise<StoredBody> {
+    if (await this.#bounded(this.#codec.isUnderFirstKey(stored))) return stored;
+    const text = await this.#bounded(this.#codec.decrypt(record, redisKey, stored, version));
+    return this.#bounded(this.#codec.encode(record, redisKey, text, version));
+  }
+
   /** With which keys what is encrypted can be read here; none where the key store does not say. Does not reject. */
   async keyIds(): Promise<readonly string[]> {
     return this.#bounded(this.#codec.keyIds()).catch(() => []);

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { systemClock, withDeadline } from "./clock.js";
 import { concealing } from "./concealment.js";
 import { KeyRingError } from "./errors.js";
 
@@ -94,18 +95,23 @@ export class FixedKeyRing implements KeyRing {
   }
 }
 
-/** How often a store is read once more for a key that is not on the ring: somebody may write what no key opens all the time. */
+/** How often a store is read once more at most: somebody may write what no key opens all the time. */
 const RELOAD_INTERVAL_MS = 10_000;
+
+/** So long whoever encrypts waits for a store that was read before: less than what its save is given up after. */
+const REFRESH_DEADLINE_MS = 1_000;
 
 /**
  * The keys of a store, read when first needed; where it has none, one is made and kept. Another process may rotate them
- * meanwhile, so for a key that is not on the ring the store is read again, at most once in 10 s.
+ * meanwhile, so the store is read again before encrypting, and for a key that is not on the ring: at most once in 10 s.
+ * While it does not answer, the keys that were read last are used.
  */
 export class StoredKeyRing implements KeyRing {
   readonly #store: KeyStore;
   readonly #now: () => number;
   #opening: Promise<KeyRing> | undefined;
   #reloading: Promise<void> | undefined;
+  #refreshing: Promise<void> | undefined;
   #readAtMs = -Infinity;
 
   /** @param now Milliseconds, from any moment on. */
@@ -115,6 +121,7 @@ export class StoredKeyRing implements KeyRing {
   }
 
   async encryptionKey(): Promise<MirrorKey> {
+    await this.#refresh();
     return (await this.#open()).encryptionKey();
   }
 
@@ -127,7 +134,23 @@ export class StoredKeyRing implements KeyRing {
   }
 
   async decryptionKeyIds(): Promise<readonly string[]> {
+    await this.#refresh();
     return (await this.#open()).decryptionKeyIds();
+  }
+
+  /** Reads the store again where that was a while ago, and waits for it, but not for long. Does not reject. */
+  async #refresh(): Promise<void> {
+    if (this.#opening !== undefined && this.#now() - this.#readAtMs >= RELOAD_INTERVAL_MS) {
+      this.#readAtMs = this.#now();
+      this.#refreshing ??= withDeadline(this.reload(), {
+        deadlineMs: REFRESH_DEADLINE_MS,
+        onExpired: () => new KeyRingError(`The key store did not answer within ${REFRESH_DEADLINE_MS} ms`),
+        clock: systemClock,
+      })
+        .catch(() => {})
+        .finally(() => (this.#refreshing = undefined));
+    }
+    await this.#refreshing;
   }
 
   /** Reads the store again: its keys have changed. While it cannot be read, or has none, those that are here stay. */

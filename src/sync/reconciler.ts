@@ -277,7 +277,10 @@ export class Reconciler {
         this.#stale.set(id.redisKey, id);
     }
     const documentKeys = documents.map(({ redisKey }) => redisKey);
-    return this.#heal(this.#lostOf(documentKeys, states), isOver);
+    const sendable = await this.#underFirstKey(documentKeys.flatMap((redisKey) => this.#arrived.get(redisKey) ?? []));
+    if (isOver()) return undefined;
+    const lost = this.#lostOf(documentKeys, states).filter((arrived) => sendable.has(arrived));
+    return this.#heal(lost, isOver);
   }
 
   /** Whether the mirror has another state of a collection than was compared, or has lost its array. */
@@ -307,6 +310,33 @@ export class Reconciler {
     const isBehind = (version ?? "") < arrived.version;
     const isEvicted = version === arrived.version && arrived.value !== undefined && !hasValue;
     return isBehind || isEvicted;
+  }
+
+  /**
+   * What is under a key that encrypts no more is encrypted anew, also where it is not lost: once its key is gone from the
+   * ring nobody can. The answer is what may be sent.
+   */
+  async #underFirstKey(arrived: readonly ArrivedWrite[]): Promise<ReadonlySet<ArrivedWrite | undefined>> {
+    return new Set(await Promise.all(arrived.map((each) => this.#sealAnew(each))));
+  }
+
+  async #sealAnew(arrived: ArrivedWrite): Promise<ArrivedWrite | undefined> {
+    const { redisKey, value, version } = arrived;
+    const record = this.#repairs.recordOf(redisKey);
+    if (record?.encrypted !== true || value === undefined) return arrived;
+    try {
+      const sealed = await this.#encoder.underFirstKey(record, redisKey, value, version);
+      // Something later may have arrived in the meantime.
+      if (sealed === value || this.#arrived.get(redisKey) !== arrived) return arrived;
+      this.remember({ ...arrived, value: sealed });
+      return this.#arrived.get(redisKey);
+    } catch (error) {
+      // Under a retired key nobody could read it there, or overwrite it. The next read compares the local store instead.
+      const isGone = error instanceof UnreadableValueError && this.#arrived.get(redisKey) === arrived;
+      if (isGone) this.forget(redisKey);
+      if (isGone) this.#compared.delete(redisKey);
+      return undefined;
+    }
   }
 
   async #heal(lost: readonly ArrivedWrite[], isOver: () => boolean): Promise<MirrorError | undefined> {

@@ -123,6 +123,25 @@ describe("the key ring", () => {
       expect(loads).to.equal(2);
     });
 
+    it("reads it again before it encrypts, at most once in 10 s", async () => {
+      nowMs = 9_999;
+      expect([(await ring.encryptionKey()).id, loads]).to.deep.equal([ID, 1]);
+      nowMs = 10_000;
+      const [key, ids] = await Promise.all([ring.encryptionKey(), ring.decryptionKeyIds()]);
+      expect([key.id, ids, loads]).to.deep.equal([ROTATED_ID, [ROTATED_ID, ID], 2]);
+      nowMs = 19_999;
+      await ring.encryptionKey();
+      expect(loads).to.equal(2);
+    });
+
+    it("encrypts with the key that it has while the store does not answer, having waited once", async () => {
+      kept = () => new Promise(() => {});
+      nowMs = 10_000;
+      expect((await ring.encryptionKey()).id).to.equal(ID);
+      nowMs = 20_000;
+      expect([(await ring.encryptionKey()).id, loads]).to.deep.equal([ID, 2]);
+    });
+
     it("reads it at once where it is told that the keys have changed", async () => {
       await ring.reload();
       expect([await ring.decryptionKeyIds(), loads]).to.deep.equal([[ROTATED_ID, ID], 2]);

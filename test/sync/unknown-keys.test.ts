@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import sinon from "sinon";
 import { Codec } from "#dist/sync/codec.js";
-import { encrypt } from "#dist/sync/encryption.js";
+import { encrypt, headerOf } from "#dist/sync/encryption.js";
 import { FixedKeyRing, generateKey, type KeyRing, parseKeys, StoredKeyRing } from "#dist/sync/key-ring.js";
 import { KeySpace } from "#dist/sync/keys.js";
 import { Catalogue } from "#dist/sync/records.js";
@@ -150,6 +150,73 @@ describe("a record that lies under a key which this machine does not have", () =
     make({ keyRing: ringOf(KEY, OTHER) }).set(PROVIDER, {});
     await timers.tickAsync(10_000);
     expect([gateway.batches.length, heldLines().length]).to.deep.equal([1, 1]);
+  });
+
+  describe("because its key was retired meanwhile", () => {
+    const kidThere = () => headerOf(gateway.store.get(PROVIDER_KEY) ?? "")?.kid;
+    const RECONCILE_MS = 300_000;
+    let kept: string;
+    let service: RedisSyncService;
+    beforeEach(async () => {
+      gateway.model.flushAll();
+      kept = KEY;
+      const ring = new StoredKeyRing({ load: async () => kept, storeIfAbsent: async (key) => key });
+      service = make({ keyRing: ring });
+      service.set(PROVIDER, { apiKey: "ours" });
+      await timers.tickAsync(100);
+      expect(kidThere()).to.equal(parseKeys(KEY)[0]!.id);
+    });
+
+    it("comes back under the new key, where a server has lost it after a rotation", async () => {
+      kept = `${OTHER},${KEY}`;
+      await timers.tickAsync(10_000);
+      gateway.restartEmpty();
+      await timers.tickAsync(1_000);
+      expect(kidThere()).to.equal(OTHER_ID);
+      expect(await make({ keyRing: ringOf(OTHER) }).get(PROVIDER)).to.deep.equal({ apiKey: "ours" });
+    });
+
+    it("comes back also after the old key was forgotten, if it was compared in between", async () => {
+      kept = `${OTHER},${KEY}`;
+      await timers.tickAsync(RECONCILE_MS + 1_000);
+      kept = OTHER;
+      await timers.tickAsync(10_000);
+      gateway.restartEmpty();
+      await timers.tickAsync(1_000);
+      expect(await make({ keyRing: ringOf(OTHER) }).get(PROVIDER)).to.deep.equal({ apiKey: "ours" });
+    });
+
+    it("does not come back while nobody says which keys there are, but after that", async () => {
+      const [key] = parseKeys(OTHER);
+      let answer: Promise<readonly string[]> = Promise.resolve([OTHER_ID]);
+      const keyRing = {
+        encryptionKey: async () => key!,
+        decryptionKey: async () => key,
+        decryptionKeyIds: () => answer,
+      };
+      await service.close();
+      gateway = new FakeGateway();
+      make({ keyRing }).set(PROVIDER, { apiKey: "ours" });
+      await timers.tickAsync(100);
+      answer = new Promise(() => {});
+      gateway.restartEmpty();
+      await timers.tickAsync(5_000);
+      expect(kidThere()).to.equal(undefined);
+      answer = Promise.resolve([OTHER_ID]);
+      await timers.tickAsync(RECONCILE_MS);
+      expect(kidThere()).to.equal(OTHER_ID);
+    });
+
+    it("does not come back under a key that is not on the ring any more, but from the local store", async () => {
+      kept = OTHER;
+      await timers.tickAsync(10_000);
+      gateway.restartEmpty();
+      await timers.tickAsync(1_000);
+      expect(kidThere()).to.equal(undefined);
+      service.compare(PROVIDER, { apiKey: "ours" });
+      await timers.tickAsync(1_000);
+      expect(await make({ keyRing: ringOf(OTHER) }).get(PROVIDER)).to.deep.equal({ apiKey: "ours" });
+    });
   });
 
   it("is overwritten where the user says so, and kept", async () => {
