@@ -26,11 +26,19 @@ export class RecordHistory {
   readonly #gateway: RedisGateway;
   readonly #codec: Codec;
   readonly #clock: Clock;
+  readonly #onSeen: (version: Version | undefined) => void;
 
-  constructor(gateway: RedisGateway, codec: Codec, clock: Clock) {
+  /** @param onSeen Told of the current version: what is saved after it has to be later, whatever the clock here says. */
+  constructor(
+    gateway: RedisGateway,
+    codec: Codec,
+    clock: Clock,
+    onSeen: (version: Version | undefined) => void = () => {},
+  ) {
     this.#gateway = gateway;
     this.#codec = codec;
     this.#clock = clock;
+    this.#onSeen = onSeen;
   }
 
   /** Newest first. @throws ConnectionLostError @throws RefusedError */
@@ -54,9 +62,11 @@ export class RecordHistory {
   }
 
   async #readCurrent(record: RecordDefinition, redisKey: string): Promise<Pick<StoredValue, "value" | "version">> {
-    if (isMerged(record)) return this.#gateway.readCollection(redisKey);
-    const stored = await this.#gateway.read(redisKey);
-    return { value: stored.value, version: versionOf(record, stored) };
+    const read = isMerged(record) ? this.#gateway.readCollection(redisKey) : this.#gateway.read(redisKey);
+    const stored = await read;
+    const version = isMerged(record) ? stored.version : versionOf(record, stored);
+    this.#onSeen(version);
+    return { value: stored.value, version };
   }
 
   /** Somebody waits for this: the process lives until there is an answer, or the deadline. */

@@ -158,7 +158,7 @@ export class RedisSyncService {
     this.#unsent = new UnsentWrites(this.#pending, this.#held);
     this.#timer = new DrainTimer(clock, () => this.#drainNow());
     this.#flushWaiters = new FlushWaiters(clock);
-    this.#history = new RecordHistory(gateway, codec, clock);
+    this.#history = new RecordHistory(gateway, codec, clock, (version) => this.#author.observe(version));
     this.#breaker = new CircuitBreaker({ ...this.#timings, leaseMs: ATTEMPT_LEASE_MS, clock });
     this.#breaker.onTransition = (from, to) =>
       this.#events.emit("breaker", { from: from.kind, to: to.kind, reason: this.#health.reason });

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import sinon from "sinon";
+import { type Clock, systemClock } from "#dist/sync/clock.js";
 import { Codec } from "#dist/sync/codec.js";
 import { ConnectionLostError, VersionNotFoundError } from "#dist/sync/errors.js";
 import { FixedKeyRing, parseKeys } from "#dist/sync/key-ring.js";
@@ -30,7 +31,7 @@ describe("what a process finds after others, or after a restart", () => {
   afterEach(() => timers.restore());
 
   /** A process of the host. The one before it, if any, has crashed: it is not closed. */
-  function start(beside = memento): RedisSyncService {
+  function start(beside = memento, clock: Clock = systemClock): RedisSyncService {
     gateway.onConnectionLost = undefined;
     return new RedisSyncService({
       gateway,
@@ -38,6 +39,7 @@ describe("what a process finds after others, or after a restart", () => {
       keySpace: new KeySpace(),
       codec: new Codec(new FixedKeyRing(parseKeys(KEY))),
       memento: beside,
+      clock,
     });
   }
 
@@ -108,6 +110,17 @@ describe("what a process finds after others, or after a restart", () => {
     fresh.compare(NOTE, "a default");
     await timers.tickAsync(200);
     expect(stored()).to.equal('"good"');
+  });
+
+  it("makes a kept version the current one again on a machine whose clock is behind", async () => {
+    await saved(start(), "good");
+    await saved(start(new MemoryMemento()), "a default");
+    const clock = { ...systemClock, wallNow: () => systemClock.wallNow() - 120_000 };
+    const behind = start(new MemoryMemento(), clock);
+    const [previous] = gateway.model.kept.get(NOTE_KEY)!.keys();
+    const restoring = behind.restoreVersion(NOTE, previous!);
+    await timers.tickAsync(1_000);
+    expect([await restoring, stored()]).to.deep.equal(["good", '"good"']);
   });
 
   it("keeps what a fresh machine overwrites, and gives it back on request", async () => {
