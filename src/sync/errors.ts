@@ -72,8 +72,15 @@ export class UnknownKeyError extends MirrorError {
   /** Of the key that is missing here; `undefined`: it is encrypted in a form that is not known here. */
   readonly keyId: string | undefined;
 
+  /** As it stands in Redis, or how it begins; `undefined`: nobody knows. */
+  readonly header: string | undefined;
+
   /** @param isSecretHere Whether this instance encrypts the record too. */
-  constructor(keyId: string | undefined, isSecretHere: boolean, options?: ErrorOptions) {
+  constructor(
+    keyId: string | undefined,
+    isSecretHere: boolean,
+    { header, ...options }: ErrorOptions & { header?: string } = {},
+  ) {
     const key = keyId === undefined ? "in a form that this release does not know" : `with the key ${keyId}`;
     const remedy =
       keyId === undefined
@@ -86,6 +93,7 @@ export class UnknownKeyError extends MirrorError {
       options,
     );
     this.keyId = keyId;
+    this.header = header;
   }
 }
 

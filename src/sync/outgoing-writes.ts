@@ -41,8 +41,16 @@ export interface OutgoingWritesOptions {
 export class OutgoingWrites {
   readonly #options: OutgoingWritesOptions;
 
+  /** The headers of JWEs that were found to be readable here, each for the next write of its record. */
+  readonly #readableHeaders = new Map<string, string>();
+
   constructor(options: OutgoingWritesOptions) {
     this.#options = options;
+  }
+
+  /** The next write of a record may overwrite the JWE that has this header. */
+  expectHeader(redisKey: string, header: string): void {
+    this.#readableHeaders.set(redisKey, header);
   }
 
   /** Encrypting can fail one record without the others having to suffer for it. Does not reject. */
@@ -82,6 +90,8 @@ export class OutgoingWrites {
     keyIds: readonly string[],
   ): WireWrite {
     const { ledger, author, ttlSecondsOf, overwritesUnreadable } = this.#options;
+    const readableHeader = this.#readableHeaders.get(redisKey);
+    this.#readableHeaders.delete(redisKey);
     return {
       redisKey,
       value,
@@ -90,6 +100,7 @@ export class OutgoingWrites {
       seen: ledger.get(redisKey)?.version || undefined,
       keepsPrevious,
       ...(record.encrypted && { isSecret: true, keyIds }),
+      ...(record.encrypted && readableHeader !== undefined && { readableHeader }),
       ...(overwritesUnreadable && { overwritesUnreadable }),
     };
   }

@@ -61,6 +61,9 @@ local mine = select(2, string.match(ARGV[1], form))
 
 if current and current > ARGV[1] and time <= ARGV[3] then
   if value and writer ~= mine then
+    -- What is encrypted there is not to lie open beside it.
+    local sealed = mode == '' and sealedHeaderOf(stored(KEYS[1]) or '')
+    if sealed then return refuse(sealed) end
     local failure = keep(ARGV[1], value)
     if failure then return failure end
   end
@@ -106,11 +109,18 @@ return 'OK'
 `.trim();
 
 /** What the script is to know of a write beside its version: `0` or `1`, whether it keeps the previous value, and its mode. */
-export function flagsOf({ keepsPrevious, isSecret, keyIds = [], overwritesUnreadable }: WireWrite): string {
+export function flagsOf({
+  keepsPrevious,
+  isSecret,
+  keyIds = [],
+  readableHeader,
+  overwritesUnreadable,
+}: WireWrite): string {
   const keeping = keepsPrevious ? "1" : "0";
   if (isSecret !== true) return overwritesUnreadable === true ? `${keeping}o` : keeping;
   if (overwritesUnreadable === true) return `${keeping}S`;
-  return [`${keeping}s`, ...keyIds.map(headerBeginningUnder)].join(",");
+  const readable = [...keyIds.map(headerBeginningUnder), readableHeader ?? []].flat();
+  return [`${keeping}s`, ...readable].join(",");
 }
 
 /** By which `EVALSHA` calls it. */

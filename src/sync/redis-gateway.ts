@@ -21,6 +21,8 @@ export interface WireWrite {
   readonly isSecret?: boolean;
   /** Of a secret: with which keys this instance could read what is there. Default: with none. */
   readonly keyIds?: readonly string[];
+  /** Of a secret: the header of a JWE that this instance can read although scripts do not see that. */
+  readonly readableHeader?: string;
   /** Whether what is there goes also where this instance cannot read it. Default false: then it fails, by `UnknownKeyError`. */
   readonly overwritesUnreadable?: boolean;
 }

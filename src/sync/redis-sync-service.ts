@@ -510,15 +510,22 @@ export class RedisSyncService {
     return counting[0]?.error;
   }
 
-  /** Another process may have rotated the keys: what is under one that can be had now is to be overwritten after all. */
+  /**
+   * Another process may have rotated the keys: what is under one that can be had now is to be overwritten after all. So is
+   * what another program has written under one of ours: scripts know only how the mirror itself writes a header.
+   */
   async #findReadable(refused: readonly Refusal[], documents: readonly OutgoingDocument[]): Promise<PendingWrite[]> {
     const readable: PendingWrite[] = [];
     for (const { write, error } of refused) {
-      const keyId = error instanceof UnknownKeyError ? error.keyId : undefined;
-      const tried = documents.find((document) => document.write === write)?.wire.keyIds;
-      // One that was tried is not tried again at once.
-      if (keyId === undefined || tried === undefined || tried.includes(keyId)) continue;
-      if (await this.#encoder.hasKey(keyId)) readable.push(write);
+      const { keyId, header } = error instanceof UnknownKeyError ? error : {};
+      const tried = documents.find((document) => document.write === write)?.wire;
+      if (keyId === undefined || tried?.keyIds === undefined) continue;
+      if (tried.keyIds.includes(keyId)) {
+        // One that was tried is not tried again at once.
+        if (header === undefined || !/^[\w-]+$/.test(header) || tried.readableHeader !== undefined) continue;
+        this.#outgoing.expectHeader(write.redisKey, header);
+        readable.push(write);
+      } else if (await this.#encoder.hasKey(keyId)) readable.push(write);
     }
     return readable;
   }

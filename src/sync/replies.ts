@@ -43,7 +43,7 @@ export function absentIfWrongType(error: unknown): undefined {
 /** Of a script that has left alone what its writer cannot read. */
 export function unknownKeyOf(reply: unknown, isSecret: boolean): UnknownKeyError | undefined {
   const [word, header = ""] = (textOf(reply) ?? "").split(" ");
-  return word === UNREADABLE_REPLY ? new UnknownKeyError(keyIdIn(header), isSecret) : undefined;
+  return word === UNREADABLE_REPLY ? new UnknownKeyError(keyIdIn(header), isSecret, { header }) : undefined;
 }
 
 /** A server may answer anything. */

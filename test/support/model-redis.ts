@@ -64,6 +64,13 @@ export class ModelRedis {
     const [current, mine] = [parseVersion(there), parseVersion(version)!];
     const isBelieved = current !== undefined && current.ms <= this.#wallNow() + MAX_SKEW_MS;
     if (there !== undefined && there > version && isBelieved) {
+      const sealed = this.values.get(redisKey);
+      const isOpenBeside = value !== undefined && current.writer !== mine.writer && !isSecret;
+      if (isOpenBeside && write.overwritesUnreadable !== true && sealed?.startsWith(SEALED_BEGINNING) === true)
+        return {
+          kind: "failed",
+          error: new UnknownKeyError(keyIdIn(headerIn(sealed)!), false, { header: headerIn(sealed)! }),
+        };
       if (value !== undefined && current.writer !== mine.writer) this.#keep(redisKey, version, value, ttlSeconds);
       return { kind: "superseded", by: there };
     }
@@ -74,7 +81,8 @@ export class ModelRedis {
       const isReadable = isSecret
         ? keyIds.some((id) => header.startsWith(headerBeginningUnder(id)))
         : isSeen || there === version || previous?.startsWith(SEALED_BEGINNING) !== true;
-      if (!isReadable) return { kind: "failed", error: new UnknownKeyError(keyIdIn(header), isSecret) };
+      if (!isReadable && write.readableHeader !== header)
+        return { kind: "failed", error: new UnknownKeyError(keyIdIn(header), isSecret, { header }) };
     }
     if (there !== version) {
       const isWorthIt = previous !== undefined && previous !== value && previous.length > 2 && previous !== "null";
@@ -105,7 +113,10 @@ export class ModelRedis {
       const array = collection.arrayOf(limit);
       const isSealed = before === undefined && previous?.startsWith(SEALED_BEGINNING) === true;
       if (hasChanged && isSealed && write.overwritesUnreadable !== true)
-        return { kind: "failed", error: new UnknownKeyError(keyIdIn(headerIn(previous)!), false) };
+        return {
+          kind: "failed",
+          error: new UnknownKeyError(keyIdIn(headerIn(previous)!), false, { header: headerIn(previous)! }),
+        };
       const isWorthIt = previous !== undefined && Buffer.byteLength(previous) > 2 && previous !== array;
       if (isWorthIt && (isLossy || keepsPrevious || before === undefined))
         this.#keep(redisKey, before?.version ?? "0000000000000-0000-unknown", previous, ttlSeconds);

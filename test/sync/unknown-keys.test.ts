@@ -2,6 +2,7 @@ import { expect } from "chai";
 import sinon from "sinon";
 import { Codec } from "#dist/sync/codec.js";
 import { encrypt, headerOf } from "#dist/sync/encryption.js";
+import { UnknownKeyError } from "#dist/sync/errors.js";
 import { FixedKeyRing, generateKey, type KeyRing, parseKeys, StoredKeyRing } from "#dist/sync/key-ring.js";
 import { KeySpace } from "#dist/sync/keys.js";
 import { Catalogue } from "#dist/sync/records.js";
@@ -144,12 +145,31 @@ describe("a record that lies under a key which this machine does not have", () =
     expect(gateway.model.kept.get(PROVIDER_KEY)?.get(VERSION)).to.equal(theirs);
   });
 
-  it("is not asked for without end where the ring finds a key that scripts do not take for it", async () => {
-    const header = Buffer.from(`{"alg": "dir", "enc": "A256GCM", "kid": "${OTHER_ID}"}`).toString("base64url");
-    lay(PROVIDER_KEY, JSON.stringify({ ...(JSON.parse(theirs) as object), protected: header }));
-    make({ keyRing: ringOf(KEY, OTHER) }).set(PROVIDER, {});
-    await timers.tickAsync(10_000);
-    expect([gateway.batches.length, heldLines().length]).to.deep.equal([1, 1]);
+  describe("although its key is here, in a form that scripts do not take for ours", () => {
+    const header = Buffer.from(`{"kid": "${OTHER_ID}", "alg": "dir", "enc": "A256GCM"}`).toString("base64url");
+    let reordered: string;
+    beforeEach(() => {
+      reordered = JSON.stringify({ ...(JSON.parse(theirs) as object), protected: header });
+      lay(PROVIDER_KEY, reordered);
+    });
+
+    it("is overwritten at the second attempt, and kept", async () => {
+      make({ keyRing: ringOf(KEY, OTHER) }).set(PROVIDER, { apiKey: "ours" });
+      await timers.tickAsync(1_000);
+      expect(await make().get(PROVIDER)).to.deep.equal({ apiKey: "ours" });
+      expect(gateway.model.kept.get(PROVIDER_KEY)?.get(VERSION)).to.equal(reordered);
+      expect([gateway.batches.length, told]).to.deep.equal([2, []]);
+    });
+
+    it("is not asked for without end where the server goes on refusing", async () => {
+      gateway.write = async (batch) => {
+        gateway.batches.push([...batch]);
+        return batch.map(() => ({ kind: "failed", error: new UnknownKeyError(OTHER_ID, true, { header }) }));
+      };
+      make({ keyRing: ringOf(KEY, OTHER) }).set(PROVIDER, {});
+      await timers.tickAsync(10_000);
+      expect([gateway.batches.length, heldLines().length]).to.deep.equal([2, 1]);
+    });
   });
 
   describe("because its key was retired meanwhile", () => {

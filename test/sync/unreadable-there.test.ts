@@ -102,6 +102,15 @@ describe("what lies in Redis and cannot be read here", () => {
       expect(await there()).to.equal(jwe);
     });
 
+  it("is overwritten with such a header where that is said to be readable, and no other", async () => {
+    const [header, other] = [KNOWN_KEY, UNKNOWN_KEY].map((kid) => base64url(JSON.stringify({ kid, alg: "dir" })));
+    const jwe = JSON.stringify({ ciphertext: "", protected: header });
+    await lay(jwe);
+    expectLeft(await put({ readableHeader: other! }), undefined);
+    expect(await put({ readableHeader: header! })).to.deep.equal({ kind: "applied" });
+    expect(await gateway.readKept(KEY, version(1, "b"))).to.equal(jwe);
+  });
+
   it("is overwritten where another program has written a JWE with a key of ours, its members in another order", async () => {
     const { protected: header, ciphertext } = JSON.parse(OURS) as Record<string, string>;
     const jwe = JSON.stringify({ ciphertext, protected: header }, undefined, 2);
@@ -120,6 +129,15 @@ describe("what lies in Redis and cannot be read here", () => {
     expect(await gateway.readKept(KEY, version(1, "b"))).to.equal(THEIRS);
     await lay(THEIRS);
     expect(await put({ ...plain, seen: version(1, "b") })).to.deep.equal({ kind: "applied" });
+  });
+
+  it("has no plain text kept beside it that was saved before it, unless the user says so", async () => {
+    await lay(THEIRS);
+    const earlier = { ...PLAIN, value: '"plain"', version: version(0) };
+    expectLeft(await put(earlier), UNKNOWN_KEY);
+    expect(await gateway.listKept(KEY)).to.deep.equal([]);
+    expect(await put({ ...earlier, overwritesUnreadable: true })).to.have.property("kind", "superseded");
+    expect(await gateway.readKept(KEY, version(0))).to.equal('"plain"');
   });
 
   it("is not taken for encrypted where a plain document has a member of that name", async () => {
