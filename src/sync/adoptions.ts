@@ -96,11 +96,11 @@ export class Adoptions {
   }
 
   /** This instance knows the value from now on, and may overwrite it. */
-  saw(id: RecordId, { value, version }: FoundValue): void {
+  saw(id: RecordId, { value, version, leftOut = 0 }: FoundValue): void {
     const { catalogue, keySpace, ledger, author } = this.#options;
     const record = catalogue.find(id.record);
     if (version === undefined || record === undefined) return;
-    ledger.saw(keySpace.keyOf(id), version, JSON.stringify(value), record.encrypted);
+    ledger.saw(keySpace.keyOf(id), version, JSON.stringify(value), record.encrypted, leftOut > 0);
     ledger.saveSoon(() => author.latest);
   }
 
@@ -241,9 +241,10 @@ export class Adoptions {
     const stored = there.value;
     if (stored === undefined && !there.isDeleted) return undefined;
     const version = replayGuard.expectFresh(record, redisKey, there);
-    const value = stored === undefined ? undefined : await codec.decode(record, redisKey, stored, version);
+    const { value, leftOut } =
+      stored === undefined ? { value: undefined, leftOut: 0 } : await codec.accept(record, redisKey, stored, version);
     return (local) => {
-      const found = { value, version, stored };
+      const found = { value, version, stored, leftOut };
       if (!isRemote(author, version, ledger.get(redisKey)?.version)) return undefined;
       if (this.isCleared(id, found) || !this.#isUnchanged(record, redisKey, local)) return undefined;
       this.saw(id, found);

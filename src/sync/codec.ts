@@ -1,9 +1,9 @@
 import { compress, inflate, type StoredBody } from "./compression.js";
-import { decrypt, encrypt, headerBeginningUnder, JWE_BEGINNING, SEALED_BEGINNING } from "./encryption.js";
+import { decrypt, encrypt, headerBeginningUnder, isSealed, JWE_BEGINNING, SEALED_BEGINNING } from "./encryption.js";
 import { UnreadableValueError } from "./errors.js";
 import type { KeyRing } from "./key-ring.js";
 import type { RecordDefinition } from "./records.js";
-import { acceptValue } from "./record-schema.js";
+import { type AcceptedValue, acceptValue } from "./record-schema.js";
 import { parseStoredJson } from "./stored-json.js";
 import type { Version } from "./version.js";
 
@@ -59,12 +59,19 @@ export class Codec {
     stored: StoredBody,
     version: Version | undefined,
   ): Promise<unknown> {
-    const { value, leftOut } = acceptValue(
-      record,
-      parse(record, await this.decrypt(record, redisKey, stored, version)),
-    );
-    if (leftOut > 0) this.onLeftOut?.(record, redisKey, leftOut);
-    return value;
+    return (await this.accept(record, redisKey, stored, version)).value;
+  }
+
+  /** As `decode`, and says how many items of a collection the host does not get. */
+  async accept(
+    record: RecordDefinition,
+    redisKey: string,
+    stored: StoredBody,
+    version: Version | undefined,
+  ): Promise<AcceptedValue> {
+    const accepted = acceptValue(record, parse(record, await this.decrypt(record, redisKey, stored, version)));
+    if (accepted.leftOut > 0) this.onLeftOut?.(record, redisKey, accepted.leftOut);
+    return accepted;
   }
 
   /**
@@ -81,6 +88,7 @@ export class Codec {
     maxBytes = MAX_VALUE_BYTES,
   ): Promise<string> {
     if (!record.encrypted) return inflate(expectOpen(stored), maxBytes);
+    if (record.isReadInPlain === true && !isSealed(stored)) return inflate(stored, maxBytes);
     if (typeof stored !== "string") throw new UnreadableValueError("It is gzip, and no JWE.");
     return decrypt(stored, redisKey, this.#keyRing, version);
   }

@@ -108,6 +108,12 @@ export async function decrypt(
   return plaintext.toString();
 }
 
+/** Whether it may be a JWE, of whatever program. */
+export function isSealed(stored: string | Uint8Array): boolean {
+  if (typeof stored !== "string" || !stored.startsWith("{")) return false;
+  return stored.startsWith(JWE_BEGINNING) || (stored.includes('"protected"') && stored.includes('"ciphertext"'));
+}
+
 /** What a JWE says of itself, to be believed once it has been decrypted; `undefined`: it is none, or not one of ours. */
 export function headerOf(stored: string): JweHeader | undefined {
   try {

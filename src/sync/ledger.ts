@@ -15,6 +15,8 @@ export interface LedgerEntry {
   readonly digest?: string;
   /** The same of a secret. Not written down. */
   readonly secretDigest?: string;
+  /** Whether only a part of what lies there was seen: then it is to be kept when it is overwritten. */
+  readonly isPartial?: boolean;
   /**
    * A save that emptied or deleted the record, as JSON; until a later version is seen, what it emptied stays gone. Of a
    * collection `KnownItems.cleared` is another note, for another question: `Collections` makes both, and says which is which.
@@ -98,12 +100,13 @@ export class Ledger {
   }
 
   /** @param text `undefined`: nothing is there, or it does not matter what. */
-  saw(redisKey: string, version: Version, text: string | undefined, isSecret = false): void {
+  saw(redisKey: string, version: Version, text: string | undefined, isSecret = false, isPartial = false): void {
     const cleared = this.#entries.get(redisKey)?.cleared;
     const isStillCleared = cleared !== undefined && version <= cleared.version;
     this.#put(redisKey, {
       version,
       ...(text !== undefined && { [isSecret ? "secretDigest" : "digest"]: digestOf(text) }),
+      ...(isPartial && { isPartial }),
       ...(isStillCleared && { cleared }),
     });
   }

@@ -90,6 +90,7 @@ export class OutgoingWrites {
     keyIds: readonly string[],
   ): WireWrite {
     const { ledger, author, ttlSecondsOf, overwritesUnreadable } = this.#options;
+    const known = ledger.get(redisKey);
     const readableHeader = this.#readableHeaders.get(redisKey);
     this.#readableHeaders.delete(redisKey);
     return {
@@ -97,7 +98,7 @@ export class OutgoingWrites {
       value,
       ttlSeconds: ttlSecondsOf(record),
       version: author.sign(stamp),
-      seen: ledger.get(redisKey)?.version || undefined,
+      seen: (known?.isPartial !== true && known?.version) || undefined,
       keepsPrevious,
       ...(record.encrypted && { isSecret: true, keyIds }),
       ...(record.encrypted && readableHeader !== undefined && { readableHeader }),

@@ -22,6 +22,8 @@ export interface FoundValue {
   readonly stored: StoredBody | undefined;
   /** Of a collection whose items are merged: what is there. */
   readonly collection?: StoredCollection | undefined;
+  /** How many of its items are not in `value`, because they do not pass the record's schema. Default: none. */
+  readonly leftOut?: number;
 }
 
 export interface RecordReaderOptions {
@@ -86,8 +88,9 @@ export class RecordReader {
     const changes =
       collection === undefined ? [] : [...collections.deletionsIn(redisKey, collection), ...unsent.changesOf(redisKey)];
     if (stored === undefined && changes.length === 0) return undefined;
-    const value = stored === undefined ? [] : await codec.decode(record, redisKey, stored, version);
-    return { value: overlay(record, value, changes), version, stored, collection };
+    const { value, leftOut } =
+      stored === undefined ? { value: [], leftOut: 0 } : await codec.accept(record, redisKey, stored, version);
+    return { value: overlay(record, value, changes), version, stored, collection, ...(leftOut > 0 && { leftOut }) };
   }
 
   /** A refusal to write does not keep from reading, but where nobody is to be found there is no point in knocking. */

@@ -48,6 +48,8 @@ export interface RecordDefinition {
   readonly limit: number;
   readonly ttlSeconds: number | undefined;
   readonly encrypted: boolean;
+  /** Whether it is encrypted by a setting alone: what lies there in plain, from before that, is read. Default false. */
+  readonly isReadInPlain?: boolean;
   /** Whether the host can work with a document, or with an item of a collection. May throw, which is a no. */
   readonly schema: (value: unknown) => boolean;
 }
@@ -145,7 +147,7 @@ export class Catalogue {
     this.#definitions = new Map(
       definitions.map((record) => [
         record.name,
-        isEncryptingAll ? Object.freeze({ ...record, encrypted: true }) : record,
+        isEncryptingAll ? Object.freeze({ ...record, encrypted: true, isReadInPlain: !record.encrypted }) : record,
       ]),
     );
   }

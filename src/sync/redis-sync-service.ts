@@ -34,6 +34,7 @@ import {
 } from "./mirror-events.js";
 import { NewsSource } from "./news-source.js";
 import { type OutgoingCollection, type OutgoingDocument, OutgoingWrites } from "./outgoing-writes.js";
+import { PlainPredecessors } from "./plain-predecessors.js";
 import { Receipts } from "./receipts.js";
 import { type NeededChange, Reconciler } from "./reconciler.js";
 import { RecordHistory, type RecordVersion } from "./record-history.js";
@@ -111,6 +112,7 @@ export class RedisSyncService {
   readonly #intake: Intake;
   readonly #wholeSaves: WholeSaves;
   readonly #outgoing: OutgoingWrites;
+  readonly #plainPredecessors: PlainPredecessors;
   readonly #receipts: Receipts;
   readonly #reader: RecordReader;
   readonly #adoptions: Adoptions;
@@ -189,6 +191,7 @@ export class RedisSyncService {
       ttlSecondsOf: (record: RecordDefinition | undefined) => this.#ttlSecondsOf(record),
     };
     this.#intake = new Intake({ ...parts, onRefused: (id, detail) => this.#drop(id, "not-json", detail) });
+    this.#plainPredecessors = new PlainPredecessors(parts);
     this.#outgoing = new OutgoingWrites({ ...parts, overwritesUnreadable });
     this.#remoteChanges = isSharedLive ? this.#makeRemoteChanges(limits, new NewsSource(parts)) : undefined;
     this.#adoptions = new Adoptions({
@@ -435,6 +438,8 @@ export class RedisSyncService {
     const waiting = this.#unsent.batch.filter((write) => refused.every((refusal) => refusal.write !== write));
     const written = waiting.filter((write) => write.kind === "document");
     const merged = waiting.filter((write) => write.kind === "collection");
+    await this.#plainPredecessors.sealBefore(written);
+    if (this.#isOver(attempt)) return undefined;
     const [encoded, collections] = await Promise.all([
       this.#outgoing.encode(written),
       this.#outgoing.ofCollections(merged),

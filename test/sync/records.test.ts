@@ -101,7 +101,8 @@ describe("the catalogue", () => {
     const catalogue = new Catalogue([own], { isEncryptingAll: true });
     for (const { name } of [...BUILT_IN_RECORDS, own])
       expect(catalogue.find(name), name).to.include({ name, encrypted: true });
-    expect(catalogue.find("bookmarks")).to.deep.equal({ ...own, encrypted: true });
+    expect(catalogue.find("bookmarks")).to.deep.equal({ ...own, encrypted: true, isReadInPlain: true });
+    expect(catalogue.find("provider")).to.include({ isReadInPlain: false });
     expect(isMerged(catalogue.find("taskHistory")!)).to.equal(false);
   });
 });
