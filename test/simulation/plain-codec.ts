@@ -9,15 +9,24 @@ interface Sealing {
 
 /** Encryption without chance and without threads: it only refuses what was sealed under another name or version. */
 export const PLAIN_CODEC = {
+  isUnderFirstKey: async () => true,
   keyIds: async () => [KNOWN_KEY],
   hasKey: async (id: string) => id === KNOWN_KEY,
   encode: async ({ encrypted }: Sealing, redisKey: string, text: string, version: string) =>
     encrypted ? seal(redisKey, text, version) : text,
   decrypt: async ({ encrypted }: Sealing, redisKey: string, stored: string, version: string | undefined) =>
     encrypted ? unseal(redisKey, stored, version) : stored,
-  decode: async ({ encrypted }: Sealing, redisKey: string, stored: string, version: string | undefined) =>
-    JSON.parse(encrypted ? unseal(redisKey, stored, version) : stored) as unknown,
+  decode: async (sealing: Sealing, redisKey: string, stored: string, version: string | undefined) =>
+    open(sealing, redisKey, stored, version),
+  accept: async (sealing: Sealing, redisKey: string, stored: string, version: string | undefined) => ({
+    value: open(sealing, redisKey, stored, version),
+    leftOut: 0,
+  }),
 } as unknown as Codec;
+
+function open({ encrypted }: Sealing, redisKey: string, stored: string, version: string | undefined): unknown {
+  return JSON.parse(encrypted ? unseal(redisKey, stored, version) : stored);
+}
 
 function seal(redisKey: string, text: string, ver: string): string {
   const header = base64url(JSON.stringify({ alg: "dir", enc: "A256GCM", kid: KNOWN_KEY, ver }));
