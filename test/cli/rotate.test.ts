@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
@@ -275,6 +275,14 @@ describe("rotate", function () {
     expect(await rotate("--dry-run")).to.include({ isDone: false, reencrypted: 1 });
     expect(await keptKeys()).to.deep.equal([OLD]);
     expect(await server.get("roo:alice:provider")).to.equal(before);
+  });
+
+  it("says of a key file that others may read that they may", async () => {
+    await keep(OLD);
+    await chmod(file, 0o640);
+    const { status, stderr } = await runCommand(env, "rotate", "--dry-run");
+    expect(status).to.equal(0);
+    expect(stderr).to.contain(`${file} can be read by others than its owner (mode 640)`);
   });
 
   it("loses nothing wherever it is killed, and goes on where it was", async () => {
