@@ -168,7 +168,8 @@ export class TourGuide {
     if (place.kind !== "private") return place.kind === "given" ? "skipped" : undefined;
     this.#screen.step("Redis is back, and empty. Nothing is saved");
     await place.server.start();
-    const recoveredMs = await view.untilEqual(await readLocal(context), 30_000);
+    // What was dropped does not come.
+    const recoveredMs = await view.untilEqual(await readLocal(context), this.#dropped === undefined ? 30_000 : 1_000);
     this.#screen.note(
       recoveredMs === undefined
         ? this.#screen.paint("red", `Redis did not get it back${this.#why()}.`)
