@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { expect } from "chai";
-import { hurriedMirror, KEY } from "../support/mirrors.js";
+import { KEY, saveBriefly } from "../support/mirrors.js";
 import { RedisCluster } from "../support/redis-cluster.js";
 import { RedisServer } from "../support/redis-server.js";
 
@@ -59,12 +59,8 @@ describe("inspect", function () {
     await (await server.client()).flushAll();
   });
 
-  async function save(options: { userId?: string; instanceId?: string }, records: Record<string, unknown>) {
-    const { mirror, service } = hurriedMirror(server.port, options);
-    for (const [record, value] of Object.entries(records))
-      service.set({ userId: options.userId ?? "alice", record }, value);
-    expect(await mirror.close({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true });
-  }
+  const save = (options: { userId?: string; instanceId?: string }, records: Record<string, unknown>) =>
+    saveBriefly(server.port, options, records);
 
   it("shows the merged history where instances share one, and what there is of the other records", async () => {
     await save({}, { taskHistory: tasks("a", "b"), provider: { apiKey: CANARY }, customInstructions: "Be brief." });

@@ -1,15 +1,12 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { defineRecord } from "redis-mirrored";
 import { deleteLegacy, findLegacy } from "#dist/cli/migrate/legacy-keys.js";
 import { UserKeys } from "#dist/sync/user-keys.js";
+import { runCommand } from "../support/command.js";
 import { hurriedMirror, KEY } from "../support/mirrors.js";
 import { addressOf } from "../support/redis-address.js";
 import { RedisServer } from "../support/redis-server.js";
 
-const MAIN = fileURLToPath(import.meta.resolve("#dist/cli/main.js"));
 const CANARY = "sk-ant-canary-7f3a9e";
 const WEEK_S = 604_800;
 const DAY_MS = 86_400_000;
@@ -48,15 +45,7 @@ describe("migrate", function () {
   after(() => server.kill());
   beforeEach(async () => void (await (await server.client()).flushAll()));
 
-  async function run(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
-    const options = { env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "pipe"] as const };
-    const command = spawn(process.execPath, [MAIN, "migrate", ...args], { ...options, stdio: [...options.stdio] });
-    let [stdout, stderr] = ["", ""];
-    command.stdout.on("data", (chunk) => (stdout += String(chunk)));
-    command.stderr.on("data", (chunk) => (stderr += String(chunk)));
-    const [status] = (await once(command, "close")) as [number | null];
-    return { status, stdout, stderr };
-  }
+  const run = (...args: string[]) => runCommand(env, "migrate", ...args);
 
   async function migrate(...args: string[]): Promise<Report> {
     const { stdout, stderr, status } = await run("--json", ...(args.includes("--dry-run") ? [] : ["--yes"]), ...args);

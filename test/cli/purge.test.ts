@@ -1,27 +1,18 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { KeySpace } from "redis-mirrored";
 import { findFootprint } from "#dist/cli/purge/user-footprint.js";
 import { bookkeepingKey } from "#dist/sync/keys.js";
 import { UserKeys } from "#dist/sync/user-keys.js";
 import { HOSTILE_IDS } from "../support/hostile-ids.js";
-import { hurriedMirror } from "../support/mirrors.js";
+import { runCommand } from "../support/command.js";
+import { saveBriefly } from "../support/mirrors.js";
 import { addressOf } from "../support/redis-address.js";
 import { RedisCluster } from "../support/redis-cluster.js";
 import { SentinelDeployment } from "../support/redis-sentinels.js";
 import { RedisServer } from "../support/redis-server.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
 
-const MAIN = fileURLToPath(import.meta.resolve("#dist/cli/main.js"));
 const CANARY = "sk-ant-canary-7f3a9e";
-
-interface Outcome {
-  status: number | null;
-  stdout: string;
-  stderr: string;
-}
 
 interface Report {
   isDone: boolean;
@@ -32,17 +23,7 @@ interface Report {
   remaining: number | null;
 }
 
-async function run(env: Record<string, string>, ...args: string[]): Promise<Outcome> {
-  const command = spawn(process.execPath, [MAIN, "purge", ...args], {
-    env: { PATH: process.env["PATH"], ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let [stdout, stderr] = ["", ""];
-  command.stdout.on("data", (chunk) => (stdout += String(chunk)));
-  command.stderr.on("data", (chunk) => (stderr += String(chunk)));
-  const [status] = (await once(command, "close")) as [number | null];
-  return { status, stdout, stderr };
-}
+const run = (env: Record<string, string>, ...args: string[]) => runCommand(env, "purge", ...args);
 
 describe("purge", function () {
   // Each command is a process of its own.
@@ -58,12 +39,8 @@ describe("purge", function () {
     await (await server.client()).flushAll();
   });
 
-  async function save(options: { userId?: string; instanceId?: string }, records: Record<string, unknown>) {
-    const { mirror, service } = hurriedMirror(server.port, options);
-    for (const [record, value] of Object.entries(records))
-      service.set({ userId: options.userId ?? "alice", record }, value);
-    expect(await mirror.close({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true });
-  }
+  const save = (options: { userId?: string; instanceId?: string }, records: Record<string, unknown>) =>
+    saveBriefly(server.port, options, records);
 
   const plant = async (...names: (string | Buffer)[]) => {
     const client = await server.client();

@@ -1,3 +1,4 @@
+import { expect } from "chai";
 import {
   createMirror,
   type Mirror,
@@ -50,6 +51,18 @@ export function hurriedMirror(port: number, options: MirrorOptions = {}): Mirror
   const { address } = mirror.container.get(TOKENS.Settings);
   mirror.container.rebind(TOKENS.RedisGateway).toConstantValue(new NodeRedisGateway(address, SHORT_DEADLINES));
   return { mirror, service: mirror.container.get(TOKENS.RedisSyncService) };
+}
+
+/** Saves some records by a mirror of its own, which has then been closed. `alice`'s, unless the options say whose. */
+export async function saveBriefly(
+  port: number,
+  options: { userId?: string; instanceId?: string },
+  records: Record<string, unknown>,
+): Promise<void> {
+  const { mirror, service } = hurriedMirror(port, options);
+  for (const [record, value] of Object.entries(records))
+    service.set({ userId: options.userId ?? "alice", record }, value);
+  expect(await mirror.close({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true });
 }
 
 /** Waits for the mirror to tell of something, and for the condition to hold when it does. */
