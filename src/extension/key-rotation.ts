@@ -1,3 +1,4 @@
+import { isShowable } from "../sync/encryption.js";
 import type { MirrorKey } from "../sync/key-ring.js";
 import { type CiphertextSurvey, Reencryption, type ReencryptionReport } from "../sync/reencryption.js";
 import { UserKeys } from "../sync/user-keys.js";
@@ -54,8 +55,6 @@ export function describeRotation({ reencrypted, left }: ReencryptionReport, keyI
 
 /** An id is no secret, but what stands in Redis may be anything. */
 function idsOf(ciphertexts: readonly { readonly keyId: string | undefined }[]): string[] {
-  const ids = ciphertexts.map(({ keyId }) =>
-    /^[A-Za-z0-9_-]{1,64}$/.test(keyId ?? "") ? keyId! : "one without an id",
-  );
+  const ids = ciphertexts.map(({ keyId }) => (keyId !== undefined && isShowable(keyId) ? keyId : "one without an id"));
   return [...new Set(ids)].slice(0, 5);
 }

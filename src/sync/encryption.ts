@@ -144,7 +144,8 @@ function nameKey(kid: string): string {
   return isShowable(kid) ? `the key ${kid}` : "a key";
 }
 
-function isShowable(kid: string): boolean {
+/** Whether the id of a key, as Redis has it, may be written where people read. */
+export function isShowable(kid: string): boolean {
   return /^[A-Za-z0-9_-]{1,64}$/.test(kid);
 }
 

@@ -6,7 +6,11 @@ import { isSealed } from "./encryption.js";
 import type { RecordDefinition } from "./records.js";
 import type { RedisGateway } from "./redis-gateway.js";
 import { UNKNOWN_VERSION } from "./script-parts.js";
+import { setLast } from "./set-last.js";
 import type { PendingDocument } from "./writes.js";
+
+/** Of so many records it is known that nothing lies in plain; the others are looked at once more. */
+const MAX_SEALED = 10_000;
 
 export interface PlainPredecessorsOptions {
   gateway: RedisGateway;
@@ -22,8 +26,8 @@ export interface PlainPredecessorsOptions {
  */
 export class PlainPredecessors {
   readonly #options: PlainPredecessorsOptions;
-  /** Once in a process is enough. */
-  readonly #sealed = new Set<string>();
+  /** Once in a process is enough, as long as it is remembered. */
+  readonly #sealed = new Map<string, true>();
 
   constructor(options: PlainPredecessorsOptions) {
     this.#options = options;
@@ -33,7 +37,7 @@ export class PlainPredecessors {
   async sealBefore(writes: readonly PendingDocument[]): Promise<void> {
     for (const { record, redisKey } of writes) {
       if (record.isReadInPlain !== true || this.#sealed.has(redisKey)) continue;
-      if (await this.#seal(record, redisKey)) this.#sealed.add(redisKey);
+      if (await this.#seal(record, redisKey)) setLast(this.#sealed, redisKey, true, MAX_SEALED);
     }
   }
 
