@@ -18,10 +18,15 @@ function refusalOf(text: string): string {
 
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
 
+/** What does is refused: see below. */
+function namesNoPrototype(value: unknown): boolean {
+  return !/(?<!\\)"__proto__":/.test(JSON.stringify(value));
+}
+
 describe("JSON that anybody may have written", () => {
   it("is what it says, whatever is in its strings", () => {
     fc.assert(
-      fc.property(fc.jsonValue(), (value) => {
+      fc.property(fc.jsonValue().filter(namesNoPrototype), (value) => {
         for (const text of [JSON.stringify(value), JSON.stringify(value, undefined, 2)])
           expect(parseStoredJson(text)).to.deep.equal(JSON.parse(text));
       }),
