@@ -52,19 +52,28 @@ export class FileKeyStore implements ChangeableKeyStore {
     }
   }
 
+  /** @throws KeyRingError if another process is at it, or has taken its turn. */
   async replace(expected: string, next: string): Promise<boolean> {
     // Where the file is a link to another, that one is replaced, and the link stays.
     const path = await realpath(this.#path);
-    return withFileLock(`${path}.lock`, async () => {
+    return withFileLock(`${path}.lock`, async (lock) => {
       if ((await this.load()) !== expected) return false;
+      // In this order nobody who was held up midway replaces what whoever has the lock since has kept: a draft that was
+      // there by then is gone, and who had none yet finds the lock another's.
       await removeDrafts(path);
       const draft = `${path}.${randomUUID()}`;
       try {
         // On the disk before it takes the place of the only copy there is, and that before anything is encrypted by it.
         await writeFile(draft, `${next}\n`, { mode: 0o600, flag: "wx", flush: true });
+        await lock.assertHeld();
+        if ((await this.load()) !== expected) {
+          await unlink(draft);
+          return false;
+        }
         await rename(draft, path);
       } catch (error) {
         await unlink(draft).catch(() => {});
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") await lock.assertHeld();
         throw error;
       }
       await flushFolder(dirname(path));

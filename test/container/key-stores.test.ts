@@ -1,10 +1,15 @@
+import { fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { generateKey, StoredKeyRing } from "redis-mirrored";
 import { defaultKeyFile, FileKeyStore, SecretKeyStore } from "#dist/container/key-stores.js";
+
+const REPLACER = fileURLToPath(new URL("./key-replacer.js", import.meta.url));
 
 describe("the key file", () => {
   let folder: string;
@@ -90,6 +95,23 @@ describe("the key file", () => {
     expect(await new FileKeyStore(file).replace(first, second)).to.equal(true);
     expect(await readdir(join(folder, "below"))).to.have.members(["key", ...others]);
   });
+
+  for (const step of ["writeFile", "rename"]) {
+    it(`keeps what another replaced it by while this process was held up before its ${step}`, async () => {
+      const [first, second, third] = [generateKey(), generateKey(), generateKey()];
+      await new FileKeyStore(file).storeIfAbsent(first);
+      const replacer = fork(REPLACER, [file, first, second, step]);
+      const nextWord = async () => ((await once(replacer, "message")) as [unknown])[0];
+      expect(await nextWord()).to.equal("about to");
+      // As if it had not been renewed for too long.
+      await rm(`${file}.lock`);
+      expect(await new FileKeyStore(file).replace(first, third)).to.equal(true);
+      replacer.send("go on");
+      expect(await nextWord()).to.equal("KeyRingError");
+      expect(await readFile(file, "utf8")).to.equal(`${third}\n`);
+      expect(await readdir(join(folder, "below"))).to.deep.equal(["key"]);
+    });
+  }
 
   it("is what it was where it cannot be replaced", async () => {
     const first = generateKey();
