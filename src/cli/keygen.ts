@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { defaultKeyFile, FileKeyStore } from "../container/key-stores.js";
 import { KeyRingError } from "../sync/errors.js";
 import { generateKey, parseKeys } from "../sync/key-ring.js";
-import { describeIfExposed, keysAtHand, parseAs } from "./keys/keys-at-hand.js";
+import { keysAtHand, parseAs } from "./keys/keys-at-hand.js";
 import { fail, say } from "./terminal.js";
 import { UsageError } from "./usage-error.js";
 
@@ -58,8 +58,7 @@ async function showIds(): Promise<number> {
   const { keys, store } = await keysAtHand();
   if (keys.length === 0)
     return fail(`No key at hand: ROO_MIRROR_KEY is not set, and there is no ${store!.path}. One is made on first use.`);
-  const exposure = store === undefined ? undefined : await describeIfExposed(store.path);
-  if (exposure !== undefined) console.error(exposure);
+  for (const warning of store?.file.warnings ?? []) console.error(warning);
   const from = store?.path ?? "ROO_MIRROR_KEY";
   return say(keys.map(({ id }, index) => `${id}  ${index === 0 ? "encrypts" : "decrypts"}  ${from}`).join("\n"));
 }

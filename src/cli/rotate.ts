@@ -7,7 +7,7 @@ import { KeySpace } from "../sync/keys.js";
 import type { MirrorKey } from "../sync/key-ring.js";
 import type { CiphertextSurvey } from "../sync/reencryption.js";
 import { UserKeys } from "../sync/user-keys.js";
-import { describeIfExposed, type KeysAtHand, keysAtHand } from "./keys/keys-at-hand.js";
+import { type KeysAtHand, keysAtHand } from "./keys/keys-at-hand.js";
 import { forget } from "./rotate/forget.js";
 import { noticePlaintext } from "./plaintext-notice.js";
 import { addKey, type Ciphertexts, reencrypt, type RotateFlags, survey } from "./rotate/rotation.js";
@@ -67,8 +67,7 @@ export async function rotate(args: string[]): Promise<number> {
   try {
     const atHand = await keysAtHand();
     if (atHand.keys.length === 0) return fail(`There is no key to rotate: ${atHand.store!.path} is not there.`);
-    const exposure = atHand.store === undefined ? undefined : await describeIfExposed(atHand.store.path);
-    if (exposure !== undefined) console.error(exposure);
+    for (const warning of atHand.store?.file.warnings ?? []) console.error(warning);
     servers = await UserKeys.openAll(result.settings.address, userId);
     const isCluster = result.settings.address.cluster !== undefined;
     const pattern = isOfAll ? "roo:*" : new KeySpace({ isCluster }).keyOf({ userId, record: "*" });

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, realpath, rename, unlink, writeFile } from "node:fs/promises";
+import { link, mkdir, open, readdir, realpath, rename, unlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { SecretStorage } from "../settings/options.js";
 import { KeyRingError } from "../sync/errors.js";
 import type { KeyStore } from "../sync/key-ring.js";
+import { describeExposure } from "./exposure.js";
 import { withFileLock } from "./file-lock.js";
 
 /** A store the keys of which can be changed: rotated, imported, forgotten. */
@@ -16,6 +17,9 @@ export interface ChangeableKeyStore extends KeyStore {
 /** A file that only its owner may read. */
 export class FileKeyStore implements ChangeableKeyStore {
   readonly #path: string;
+  #warnings: readonly string[] = [];
+  /** Is told, each time it is read, what is to be said of the file. */
+  onExposed: (warning: string) => void = () => {};
 
   constructor(path: string) {
     this.#path = path;
@@ -23,11 +27,27 @@ export class FileKeyStore implements ChangeableKeyStore {
 
   async load(): Promise<string | undefined> {
     try {
-      return (await readFile(this.#path, "utf8")).trim();
+      const file = await open(this.#path);
+      try {
+        this.#look((await file.stat()).mode);
+        return (await file.readFile("utf8")).trim();
+      } finally {
+        await file.close();
+      }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw error;
     }
+  }
+
+  /** What is to be said of the file as it was when it was last read, a sentence each: that others may read it. */
+  get warnings(): readonly string[] {
+    return this.#warnings;
+  }
+
+  #look(mode: number): void {
+    this.#warnings = describeExposure(this.#path, mode);
+    this.#warnings.forEach(this.onExposed);
   }
 
   async storeIfAbsent(key: string): Promise<string> {

@@ -3,18 +3,22 @@ import type { RedisSyncService } from "../sync/redis-sync-service.js";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-/** A line for each change of state and one for each kind of loss: a mirror that is down all day is one line, not one a save. */
-export function logEvents(service: RedisSyncService, logger: Logger): void {
+/**
+ * A line for each change of state and one for each kind of loss: a mirror that is down all day is one line, not one a save.
+ * The answer says one of the status's warnings that came after the connection, once.
+ */
+export function logEvents(service: RedisSyncService, logger: Logger): (warning: string) => void {
   const warned = new Set<string>();
   const warnOnce = (key: string, message: string) => {
     if (warned.has(key)) return;
     warned.add(key);
     logger.warn(message);
   };
+  const warnOf = (warning: string) => warnOnce(warning, `redis-mirrored: ${warning}`);
   service.on("status", ({ state, reason, pending, warnings = [] }) => {
     if (state === "connected") {
       logger.info("redis-mirrored: connected.");
-      for (const warning of warnings) warnOnce(warning, `redis-mirrored: ${warning}`);
+      warnings.forEach(warnOf);
     }
     if (state !== "degraded") return;
     const waiting = pending === 1 ? "1 record waits" : `${pending} records wait`;
@@ -53,4 +57,5 @@ export function logEvents(service: RedisSyncService, logger: Logger): void {
     else
       warnOnce(`${record} items`, `redis-mirrored: a part of the mirrored \`${record}\` counts as absent: ${detail}`);
   });
+  return warnOf;
 }

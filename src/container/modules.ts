@@ -1,5 +1,6 @@
 import "reflect-metadata/lite";
 import { ContainerModule } from "inversify";
+import { ignoringErrors } from "../aspect/intercepted-call.js";
 import { NoopSyncInterceptor } from "../aspect/join-point.js";
 import { RedisSyncInterceptor } from "../aspect/redis-sync-interceptor.js";
 import { Identity } from "../settings/identity.js";
@@ -8,7 +9,7 @@ import type { MirrorOptions } from "../settings/options.js";
 import { resolveSettings } from "../settings/resolve-settings.js";
 import { describeProblem, keySpaceOf, type Settings } from "../settings/settings.js";
 import { Codec } from "../sync/codec.js";
-import { FixedKeyRing, type KeyRing, StoredKeyRing } from "../sync/key-ring.js";
+import { FixedKeyRing, type KeyRing, type KeyStore, StoredKeyRing } from "../sync/key-ring.js";
 import type { Memento } from "../sync/memento.js";
 import { openGateway } from "../sync/open-gateway.js";
 import { warningsOf } from "../sync/plaintext.js";
@@ -51,23 +52,28 @@ export function activeMirrorModule(
   identity: Identity,
   onServiceMade: (service: RedisSyncService) => void = () => {},
 ): ContainerModule {
+  const keyStore = keyStoreOf(options, settings);
+  const keyWarnings = () => (keyStore instanceof FileKeyStore ? keyStore.warnings : []);
   return new ContainerModule(({ bind }) => {
     bind(TOKENS.Settings).toConstantValue(settings);
     bind(TOKENS.Identity).toConstantValue(identity);
     bind(TOKENS.Logger).toConstantValue(options.logger ?? consoleLogger);
-    bind(TOKENS.KeyRing).toConstantValue(keyRingOf(options, settings));
+    bind(TOKENS.KeyRing).toConstantValue(
+      keyStore === undefined ? new FixedKeyRing(settings.keys) : new StoredKeyRing(keyStore),
+    );
     bind(TOKENS.RedisGateway)
       .toResolvedValue((resolved: Settings) => openGateway(resolved.address), [TOKENS.Settings])
       .inSingletonScope();
     bind(TOKENS.RedisSyncService)
       .toResolvedValue(
         (resolved: Settings, gateway: RedisGateway, keyRing: KeyRing) =>
-          serviceOf(resolved, gateway, keyRing, options.memento),
+          serviceOf(resolved, gateway, keyRing, options.memento, keyWarnings),
         [TOKENS.Settings, TOKENS.RedisGateway, TOKENS.KeyRing],
       )
       .inSingletonScope()
       .onActivation((context, service) => {
-        logEvents(service, context.get(TOKENS.Logger));
+        const warn = logEvents(service, context.get(TOKENS.Logger));
+        if (keyStore instanceof FileKeyStore) keyStore.onExposed = (warning) => ignoringErrors(() => warn(warning));
         onServiceMade(service);
         return service;
       });
@@ -85,7 +91,9 @@ function serviceOf(
   gateway: RedisGateway,
   keyRing: KeyRing,
   memento: Memento | undefined,
+  keyWarnings: () => readonly string[],
 ): RedisSyncService {
+  const plaintextWarnings = warningsOf(settings.address);
   return new RedisSyncService({
     gateway,
     catalogue: new Catalogue(settings.records, settings),
@@ -94,12 +102,13 @@ function serviceOf(
     timings: settings.timings,
     isSharedLive: settings.isSharedLive,
     overwritesUnreadable: settings.overwritesUnreadable,
-    warnings: warningsOf(settings.address),
+    warnings: () => [...plaintextWarnings, ...keyWarnings()],
     ...(memento !== undefined && { memento }),
   });
 }
 
-function keyRingOf({ secrets, env = process.env }: MirrorOptions, settings: Settings): KeyRing {
-  if (settings.keys.length > 0) return new FixedKeyRing(settings.keys);
-  return new StoredKeyRing(secrets === undefined ? new FileKeyStore(defaultKeyFile(env)) : new SecretKeyStore(secrets));
+/** `undefined`: the keys are in the settings. */
+function keyStoreOf({ secrets, env = process.env }: MirrorOptions, { keys }: Settings): KeyStore | undefined {
+  if (keys.length > 0) return undefined;
+  return secrets === undefined ? new FileKeyStore(defaultKeyFile(env)) : new SecretKeyStore(secrets);
 }

@@ -77,8 +77,8 @@ export interface RedisSyncServiceOptions {
   isSharedLive?: boolean;
   /** Whether what is encrypted and cannot be read here is overwritten. Default: false; the save waits, `held`. */
   overwritesUnreadable?: boolean;
-  /** Of the connection, a sentence each: part of the status. */
-  warnings?: readonly string[];
+  /** What is not as safe as it could be at this moment, a sentence each: part of the status. */
+  warnings?: () => readonly string[];
   /** Makes the names of the store and of this process; letters and digits in lower case. */
   randomId?: () => string;
 }
@@ -107,7 +107,7 @@ export class RedisSyncService {
   readonly #events = new MirrorEmitter();
   readonly #pending: WriteBuffer<PendingWrite>;
   readonly #held: HeldWrites;
-  readonly #warnings: readonly string[];
+  readonly #warnings: () => readonly string[];
   readonly #unsent: UnsentWrites;
   readonly #intake: Intake;
   readonly #wholeSaves: WholeSaves;
@@ -144,7 +144,7 @@ export class RedisSyncService {
     memento = new MemoryMemento(),
     isSharedLive = false,
     overwritesUnreadable = false,
-    warnings = [],
+    warnings = () => [],
     randomId = () => randomBytes(4).toString("hex"),
   }: RedisSyncServiceOptions) {
     this.#gateway = gateway;
@@ -288,13 +288,14 @@ export class RedisSyncService {
   /** A copy: it does not change any more. */
   get status(): MirrorStatus {
     const reason = this.#health.reason ?? this.#held.reason;
+    const warnings = this.#warnings();
     return {
       ...this.#health,
       ...(reason !== undefined && { reason }),
       pending: this.#unsent.keys,
       pendingBytes: this.#unsent.bytes,
       ...this.#counts,
-      ...(this.#warnings.length > 0 && { warnings: this.#warnings }),
+      ...(warnings.length > 0 && { warnings }),
     };
   }
 

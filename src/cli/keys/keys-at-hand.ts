@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import { defaultKeyFile, FileKeyStore } from "../../container/key-stores.js";
 import { KeyRingError } from "../../sync/errors.js";
 import { type MirrorKey, parseKeys } from "../../sync/key-ring.js";
@@ -35,14 +34,4 @@ export function parseAs(from: string, text: string): MirrorKey[] {
   } catch (error) {
     throw error instanceof KeyRingError ? new KeyRingError(`${from}: ${error.message}`) : error;
   }
-}
-
-/** What is to be said of a file that others than its owner may read; `undefined`: nothing. */
-export async function describeIfExposed(path: string): Promise<string | undefined> {
-  // On Windows the bits say nothing of who may read it.
-  if (process.platform === "win32") return undefined;
-  const { mode } = await stat(path);
-  if ((mode & 0o077) === 0) return undefined;
-  const bits = (mode & 0o777).toString(8).padStart(3, "0");
-  return `${path} can be read by others than its owner (mode ${bits}): chmod 600 it, and rotate the key if they may have.`;
 }

@@ -1,6 +1,6 @@
 import { defaultKeyFile } from "../../container/key-stores.js";
 import { KeyRingError } from "../../sync/errors.js";
-import { describeIfExposed, keysAtHand } from "../keys/keys-at-hand.js";
+import { keysAtHand } from "../keys/keys-at-hand.js";
 
 /** Which keys are at hand, by their ids, the encrypting one first. */
 export interface KeysPart {
@@ -17,7 +17,7 @@ export async function keysPart(): Promise<KeysPart> {
   try {
     const { keys, store } = await keysAtHand();
     const isThere = store?.text !== undefined;
-    const isExposed = isThere ? (await describeIfExposed(store.path)) !== undefined : null;
+    const isExposed = isThere ? store.file.warnings.length > 0 : null;
     return { from, ids: keys.map(({ id }) => id), isExposed, failure: null };
   } catch (error) {
     return { from, ids: [], isExposed: null, failure: describeFailure(error) };
