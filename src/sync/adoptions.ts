@@ -243,6 +243,7 @@ export class Adoptions {
     const version = replayGuard.expectFresh(record, redisKey, there);
     const { value, leftOut } =
       stored === undefined ? { value: undefined, leftOut: 0 } : await codec.accept(record, redisKey, stored, version);
+    if (stored !== undefined) replayGuard.noteOpened(record, redisKey, stored);
     return (local) => {
       const found = { value, version, stored, leftOut };
       if (!isRemote(author, version, ledger.get(redisKey)?.version)) return undefined;

@@ -30,6 +30,7 @@ interface Page {
   readonly latest: Version;
   readonly records: [redisKey: string, entry: LedgerEntry][];
   readonly owners: [record: string, redisKey: string][];
+  readonly sealed: string[];
   readonly collections: [redisKey: string, items: KnownItemsPage][];
 }
 
@@ -52,6 +53,7 @@ export class Ledger {
   readonly #newest: Map<string, LedgerEntry>;
   readonly #owners: Map<string, string>;
   readonly #collections = new Map<string, KnownItems>();
+  readonly #sealed: Map<string, true>;
   /** Names the local store in the versions of what is saved from it. */
   readonly store: string;
   /** The latest version that was given or seen before. */
@@ -72,6 +74,7 @@ export class Ledger {
     this.#entries = new Map(page?.records);
     this.#newest = new Map(page?.records);
     this.#owners = new Map(page?.owners);
+    this.#sealed = new Map(page?.sealed.map((redisKey) => [redisKey, true]));
     for (const [redisKey, items] of page?.collections ?? []) this.#collections.set(redisKey, KnownItems.from(items));
   }
 
@@ -99,10 +102,24 @@ export class Ledger {
     this.#collections.get(redisKey)?.forgetTexts();
   }
 
+  /** Whether an encrypted value of a record was seen or saved, which since then has not been saved in plain from here. */
+  isSealed(redisKey: string): boolean {
+    return this.#sealed.has(redisKey);
+  }
+
+  /** The answer is whether that is news. */
+  seal(redisKey: string): boolean {
+    const isNews = !this.#sealed.has(redisKey);
+    setLast(this.#sealed, redisKey, true, MAX_ENTRIES);
+    this.#isChanged ||= isNews;
+    return isNews;
+  }
+
   /** @param text `undefined`: nothing is there, or it does not matter what. */
   saw(redisKey: string, version: Version, text: string | undefined, isSecret = false, isPartial = false): void {
     const cleared = this.#entries.get(redisKey)?.cleared;
     const isStillCleared = cleared !== undefined && version <= cleared.version;
+    if (!isSecret) this.#sealed.delete(redisKey);
     this.#put(redisKey, {
       version,
       ...(text !== undefined && { [isSecret ? "secretDigest" : "digest"]: digestOf(text) }),
@@ -181,6 +198,7 @@ export class Ledger {
       latest,
       records: [...this.#newest].map(([redisKey, { secretDigest: _unwritten, ...entry }]) => [redisKey, entry]),
       owners: [...this.#owners],
+      sealed: [...this.#sealed.keys()].slice(-MAX_KEPT_ENTRIES),
       collections: this.#collectionPages(),
     };
     try {
@@ -222,6 +240,7 @@ function readPage(memento: Memento): Page | undefined {
       latest: typeof page.latest === "string" ? page.latest : "",
       records: pairsOf(page.records).filter((pair): pair is Page["records"][number] => isEntry(pair[1])),
       owners: pairsOf(page.owners).filter((pair): pair is [string, string] => typeof pair[1] === "string"),
+      sealed: Array.isArray(page.sealed) ? page.sealed.filter((redisKey) => typeof redisKey === "string") : [],
       collections: pairsOf(page.collections).filter((pair): pair is Page["collections"][number] =>
         isKnownItems(pair[1]),
       ),

@@ -5,6 +5,7 @@ import { ConnectionLostError, MirrorError, UnreadableValueError } from "./errors
 import { isSealed } from "./encryption.js";
 import type { RecordDefinition } from "./records.js";
 import type { RedisGateway } from "./redis-gateway.js";
+import type { ReplayGuard } from "./replay-guard.js";
 import { UNKNOWN_VERSION } from "./script-parts.js";
 import { setLast } from "./set-last.js";
 import type { PendingDocument } from "./writes.js";
@@ -15,6 +16,7 @@ const MAX_SEALED = 10_000;
 export interface PlainPredecessorsOptions {
   gateway: RedisGateway;
   encoder: Encoder;
+  replayGuard: ReplayGuard;
   author: Author;
   /** How long a record lives in Redis, seconds. */
   ttlSecondsOf(record: RecordDefinition): number;
@@ -35,8 +37,10 @@ export class PlainPredecessors {
 
   /** Before these are sent. What Redis refuses of it does not hold them up. @throws ConnectionLostError */
   async sealBefore(writes: readonly PendingDocument[]): Promise<void> {
+    const { replayGuard } = this.#options;
     for (const { record, redisKey } of writes) {
-      if (record.isReadInPlain !== true || this.#sealed.has(redisKey)) continue;
+      // What lies open although it was encrypted is nobody's to be kept, and must not be given out as ours.
+      if (record.isReadInPlain !== true || this.#sealed.has(redisKey) || replayGuard.isSealed(redisKey)) continue;
       if (await this.#seal(record, redisKey)) setLast(this.#sealed, redisKey, true, MAX_SEALED);
     }
   }

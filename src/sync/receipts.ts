@@ -8,6 +8,7 @@ import type { OutgoingCollection, OutgoingDocument } from "./outgoing-writes.js"
 import type { Reconciler } from "./reconciler.js";
 import type { MergeOutcome, WireOutcome } from "./redis-gateway.js";
 import type { RemoteChanges } from "./remote-changes.js";
+import type { ReplayGuard } from "./replay-guard.js";
 import type { Version } from "./version.js";
 import type { PendingDocument, PendingWrite, Refusal } from "./writes.js";
 
@@ -28,6 +29,7 @@ export interface ReceiptsOptions {
   reconciler: Reconciler;
   remoteChanges: RemoteChanges | undefined;
   held: HeldWrites;
+  replayGuard: ReplayGuard;
   ledger: Ledger;
   author: Author;
   flushWaiters: FlushWaiters;
@@ -57,7 +59,7 @@ export class Receipts {
   }
 
   #enterDocument({ write, wire }: OutgoingDocument, outcome: WireOutcome, arrival: Arrival): void {
-    const { intake, reconciler, ledger, author, flushWaiters } = this.#options;
+    const { intake, reconciler, replayGuard, ledger, author, flushWaiters } = this.#options;
     switch (outcome.kind) {
       case "applied":
         this.#arrived(write, Buffer.byteLength(wire.value ?? ""), arrival);
@@ -65,6 +67,7 @@ export class Receipts {
         flushWaiters.settle(write);
         reconciler.remember(wire);
         ledger.saw(write.redisKey, wire.version, write.text, write.record.encrypted);
+        replayGuard.noteSaved(write.record, write.redisKey);
         break;
       case "superseded":
         author.observe(outcome.by);

@@ -444,7 +444,9 @@ export class Reconciler {
     if (value === undefined) return undefined;
     const { record, redisKey } = local;
     try {
+      this.#replayGuard.expectNotOpen(record, redisKey, value);
       const text = await this.#encoder.decrypt(record, redisKey, value, version, COMPARED_BYTES);
+      this.#replayGuard.noteOpened(record, redisKey, value);
       if (!this.#replayGuard.isReplayed(record, redisKey, stored)) return text;
       this.#repairs.unreadable(local, OLDER_THAN_SEEN);
       return OUTDATED;

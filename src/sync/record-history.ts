@@ -3,7 +3,7 @@ import type { Codec } from "./codec.js";
 import { ConnectionLostError, VersionNotFoundError } from "./errors.js";
 import { isMerged, type RecordDefinition } from "./records.js";
 import type { RedisGateway, StoredValue } from "./redis-gateway.js";
-import { versionOf } from "./replay-guard.js";
+import { type ReplayGuard, versionOf } from "./replay-guard.js";
 import { UNKNOWN_VERSION } from "./script-parts.js";
 import { parseVersion, type Version } from "./version.js";
 
@@ -27,18 +27,24 @@ export class RecordHistory {
   readonly #codec: Codec;
   readonly #clock: Clock;
   readonly #onSeen: (version: Version | undefined) => void;
+  readonly #replayGuard: ReplayGuard | undefined;
 
-  /** @param onSeen Told of the current version: what is saved after it has to be later, whatever the clock here says. */
+  /**
+   * @param onSeen Told of the current version: what is saved after it has to be later, whatever the clock here says.
+   * @param replayGuard Knows what is not to be believed. Default: all that can be read is.
+   */
   constructor(
     gateway: RedisGateway,
     codec: Codec,
     clock: Clock,
     onSeen: (version: Version | undefined) => void = () => {},
+    replayGuard?: ReplayGuard,
   ) {
     this.#gateway = gateway;
     this.#codec = codec;
     this.#clock = clock;
     this.#onSeen = onSeen;
+    this.#replayGuard = replayGuard;
   }
 
   /** Newest first. @throws ConnectionLostError @throws RefusedError */
@@ -57,6 +63,7 @@ export class RecordHistory {
       current.version === version ? current.value : await this.#answered(this.#gateway.readKept(redisKey, version));
     if (stored === undefined)
       throw new VersionNotFoundError(`Expected one of the kept versions of \`${record.name}\`, got \`${version}\``);
+    this.#replayGuard?.expectNotOpen(record, redisKey, stored);
     const savedAs = version === UNKNOWN_VERSION ? undefined : version;
     return this.#answered(this.#codec.decode(record, redisKey, stored, savedAs));
   }

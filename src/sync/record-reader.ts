@@ -90,6 +90,7 @@ export class RecordReader {
     if (stored === undefined && changes.length === 0) return undefined;
     const { value, leftOut } =
       stored === undefined ? { value: [], leftOut: 0 } : await codec.accept(record, redisKey, stored, version);
+    if (stored !== undefined) replayGuard.noteOpened(record, redisKey, stored);
     return { value: overlay(record, value, changes), version, stored, collection, ...(leftOut > 0 && { leftOut }) };
   }
 

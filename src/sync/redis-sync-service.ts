@@ -160,7 +160,6 @@ export class RedisSyncService {
     this.#unsent = new UnsentWrites(this.#pending, this.#held);
     this.#timer = new DrainTimer(clock, () => this.#drainNow());
     this.#flushWaiters = new FlushWaiters(clock);
-    this.#history = new RecordHistory(gateway, codec, clock, (version) => this.#author.observe(version));
     this.#breaker = new CircuitBreaker({ ...this.#timings, leaseMs: ATTEMPT_LEASE_MS, clock });
     this.#breaker.onTransition = (from, to) =>
       this.#events.emit("breaker", { from: from.kind, to: to.kind, reason: this.#health.reason });
@@ -169,6 +168,8 @@ export class RedisSyncService {
     this.#author.onDisbelief = (writer, aheadMs) => this.#events.emit("skew", { writer, aheadMs });
     this.#author.startAfter(this.#ledger.latest, LEDGER_DELAY_MS);
     this.#replayGuard = new ReplayGuard(this.#ledger, this.#author);
+    const observe = (version: Version | undefined) => this.#author.observe(version);
+    this.#history = new RecordHistory(gateway, codec, clock, observe, this.#replayGuard);
     this.#collections = new Collections({ gateway, ledger: this.#ledger, author: this.#author, limits });
     this.#reconciler = this.#makeReconciler(limits);
     this.#reader = this.#makeReader(codec);

@@ -1,5 +1,6 @@
 import type { Author } from "./author.js";
-import { headerOf } from "./encryption.js";
+import { headerOf, isSealed } from "./encryption.js";
+import type { StoredBody } from "./compression.js";
 import { UnreadableValueError } from "./errors.js";
 import type { Ledger } from "./ledger.js";
 import type { RecordDefinition } from "./records.js";
@@ -9,6 +10,9 @@ import type { Version } from "./version.js";
 /** Why it counts as absent, in words. */
 export const OLDER_THAN_SEEN =
   "It is older than what was seen of it here: the server has lost a later one, or somebody has put it back.";
+
+const OPEN_WHERE_SEALED =
+  "It is in plain text, and was encrypted before: an instance without ROO_MIRROR_ENCRYPT=all has saved it, or somebody has put it there.";
 
 type StoredPart = Pick<StoredValue, "value" | "version">;
 
@@ -21,7 +25,10 @@ function sealedIn({ encrypted }: RecordDefinition, { value }: StoredPart): Versi
   return encrypted && typeof value === "string" ? headerOf(value)?.ver : undefined;
 }
 
-/** Whoever can write to Redis can put back an old ciphertext together with its version. Who has seen a later one knows. */
+/**
+ * Whoever can write to Redis can put back an old ciphertext together with its version, and plain text where that is read
+ * from a time without encryption. Who has seen a later one, or an encrypted one, knows.
+ */
 export class ReplayGuard {
   readonly #ledger: Ledger;
   readonly #author: Author;
@@ -39,9 +46,31 @@ export class ReplayGuard {
     return sealed !== undefined && seen !== undefined && sealed < seen && this.#author.believes(seen);
   }
 
-  /** Under which version a value lies. @throws UnreadableValueError if it is replayed. */
+  /** Under which version a value lies. @throws UnreadableValueError if it is replayed, or lies open and was encrypted. */
   expectFresh(record: RecordDefinition, redisKey: string, stored: StoredPart): Version | undefined {
+    this.expectNotOpen(record, redisKey, stored.value);
     if (this.isReplayed(record, redisKey, stored)) throw new UnreadableValueError(OLDER_THAN_SEEN);
     return versionOf(record, stored);
+  }
+
+  /** @throws UnreadableValueError if it lies open, and an encrypted value of the record was seen or saved here. */
+  expectNotOpen(record: RecordDefinition, redisKey: string, value: StoredBody | undefined): void {
+    const isOpen = record.isReadInPlain === true && value !== undefined && !isSealed(value);
+    if (isOpen && this.#ledger.isSealed(redisKey)) throw new UnreadableValueError(OPEN_WHERE_SEALED);
+  }
+
+  /** A value of the record was opened here. */
+  noteOpened(record: RecordDefinition, redisKey: string, value: StoredBody): void {
+    if (isSealed(value)) this.noteSaved(record, redisKey);
+  }
+
+  /** A save of the record has arrived: nothing of it lies open any more. Written down at once, since it happens once. */
+  noteSaved(record: RecordDefinition, redisKey: string): void {
+    if (record.isReadInPlain === true && this.#ledger.seal(redisKey)) this.#ledger.saveNow(() => this.#author.latest);
+  }
+
+  /** Whether nothing can lie open under the record's names but what is not to be believed. */
+  isSealed(redisKey: string): boolean {
+    return this.#ledger.isSealed(redisKey);
   }
 }

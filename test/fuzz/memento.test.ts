@@ -36,6 +36,7 @@ function anyPage(): fc.Arbitrary<fc.JsonValue> {
     latest: version,
     records: many(or(fc.tuple(or(id), entry))),
     owners: many(or(fc.tuple(or(id), or(id)))),
+    sealed: many(or(id)),
     collections: many(or(fc.tuple(or(id), items))),
   }).map((page) => JSON.parse(JSON.stringify(page)) as fc.JsonValue);
 }

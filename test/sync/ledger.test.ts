@@ -56,6 +56,22 @@ describe("the ledger", () => {
     ]);
   });
 
+  it("has after a restart of which records an encrypted value was seen, until one is seen in plain", async () => {
+    expect([ledger.seal(KEY), ledger.seal(KEY), ledger.seal(OTHER_KEY)]).to.deep.equal([true, false, true]);
+    ledger.saw(KEY, at(1), "text", true);
+    ledger.saw(OTHER_KEY, at(1), "text", false);
+    await written(ledger, at(1));
+    expect([KEY, OTHER_KEY].map((key) => restarted().isSealed(key))).to.deep.equal([true, false]);
+  });
+
+  it("writes down the latest thousand records of which an encrypted value was seen, and takes no other notes for some", async () => {
+    for (let index = 0; index < 1_001; index++) ledger.seal(`roo:alice:${index}`);
+    await written(ledger, at(1));
+    expect([0, 1, 1_000].map((index) => restarted().isSealed(`roo:alice:${index}`))).to.deep.equal([false, true, true]);
+    expect(read({ store: "a", sealed: [KEY, 1, null] }).isSealed(KEY)).to.equal(true);
+    expect(read({ store: "a", sealed: KEY }).isSealed(KEY)).to.equal(false);
+  });
+
   it("has after a restart what was written down before", async () => {
     ledger.saw(KEY, at(1), "text");
     ledger.own("notes", KEY);
