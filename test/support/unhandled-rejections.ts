@@ -4,3 +4,8 @@
 process.on("unhandledRejection", (reason) => {
   throw reason;
 });
+
+/** So does a leak of listeners, which Node only mentions. */
+process.on("warning", (warning) => {
+  if (warning.name === "MaxListenersExceededWarning") throw warning;
+});
