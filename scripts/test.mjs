@@ -1,30 +1,24 @@
 // Runs the tests: `node scripts/test.mjs [mocha's options]`. Where something is not to be had that some of them need, a
 // Redis server or what reads what it holds, those are left out, and it says so.
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { findPython } from "../build/test/support/python.js";
 import { findRedisCli } from "../build/test/support/redis-cli.js";
 import { findRedisServer } from "../dist/cli/redis-server.js";
+import { NEEDS, needing, testFiles } from "./test-files.mjs";
 
-/** Test files say what they need by what they import. */
-const NEEDS = [
-  {
-    name: "redis-server",
-    find: findRedisServer,
-    imports: /support\/redis-(server|cluster|sentinels)|canary-bed|\/bench\/|\/(chaos|host-bed|sharing-bench)\.js/,
-  },
-  { name: "redis-cli", find: findRedisCli, imports: /support\/redis-cli/ },
-  { name: "Python with `cryptography`", find: findPython, imports: /support\/python/ },
+const OFTEN_MISSING = [
+  { name: "redis-server", find: findRedisServer, imports: NEEDS.redisServer },
+  { name: "redis-cli", find: findRedisCli, imports: NEEDS.redisCli },
+  { name: "Python with `cryptography`", find: findPython, imports: NEEDS.python },
 ];
 
 const files = testFiles();
 const leftOut = new Set();
-for (const { name, find, imports } of NEEDS) {
-  const needing = files.filter((file) => imports.test(readFileSync(file, "utf8")));
-  if (needing.length === 0 || find() !== undefined) continue;
-  console.error(`Without a ${name} ${needing.length} of the test files are left out:\n  ${needing.join("\n  ")}`);
-  for (const file of needing) leftOut.add(file);
+for (const { name, find, imports } of OFTEN_MISSING) {
+  const lacking = needing(imports, files);
+  if (lacking.length === 0 || find() !== undefined) continue;
+  console.error(`Without a ${name} ${lacking.length} of the test files are left out:\n  ${lacking.join("\n  ")}`);
+  for (const file of lacking) leftOut.add(file);
 }
 const ignore = [...leftOut].flatMap((file) => ["--ignore", file]);
 const { status } = spawnSync(
@@ -35,10 +29,3 @@ const { status } = spawnSync(
   },
 );
 process.exitCode = status ?? 1;
-
-function testFiles() {
-  const folder = "build/test";
-  return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".test.js"))
-    .map((file) => join(folder, file));
-}

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import { ROOT } from "../support/document.js";
+import { ADMIN, IS_LIMITED } from "../support/limited-account.js";
 import { KEY } from "../support/mirrors.js";
 import { RedisServer } from "../support/redis-server.js";
 import { ScriptedServer } from "../support/scripted-server.js";
@@ -21,7 +22,7 @@ const HOST = `
 const { createMirror, TOKENS, names, classNames } = require(process.argv[1]);
 const { createClient } = require("@redis/client");
 (async () => {
-  const [told, order] = [{ failed: [], held: [] }, JSON.parse(process.argv[2])];
+  const [told, order, account] = [{ failed: [], held: [] }, ...process.argv.slice(2).map((text) => JSON.parse(text))];
   const mirror = createMirror({ userId: "alice", env: process.env, logger: { info() {}, warn() {} } });
   mirror.on("failed", ({ reason }) => told.failed.push(reason)).on("held", ({ record, reason }) => told.held.push([record, reason]));
   const service = mirror.container.get(TOKENS.RedisSyncService);
@@ -32,7 +33,7 @@ const { createClient } = require("@redis/client");
   };
   await save("first");
   if (order.length > 0) {
-    const client = await createClient({ socket: { port: Number(process.env.REDIS_PORT) } }).connect();
+    const client = await createClient({ ...account, socket: { port: Number(process.env.REDIS_PORT) } }).connect();
     await client.sendCommand(order);
     client.destroy();
     await save("second");
@@ -66,7 +67,8 @@ describe("what a bundled and minified host is told of Redis", () => {
   after(() => folder.remove());
 
   async function run(port: number, env: Record<string, string> = {}, order: readonly string[] = []): Promise<Told> {
-    const { stdout } = await promisify(execFile)(process.execPath, ["-e", HOST, outfile, JSON.stringify(order)], {
+    const args = [order, IS_LIMITED ? ADMIN : {}].map((each) => JSON.stringify(each));
+    const { stdout } = await promisify(execFile)(process.execPath, ["-e", HOST, outfile, ...args], {
       cwd: ROOT,
       env: { ...process.env, REDIS_HOST: "127.0.0.1", REDIS_PORT: String(port), ROO_MIRROR_KEY: KEY, ...env },
     });

@@ -190,9 +190,7 @@ describe("the account of docs/access.md", function () {
 
   it("may do nothing else, and not even that elsewhere", async () => {
     await setUp(send, [...documentedRules(), ...documentedAdditions("the commands")]);
-    const client = (await server.client()).duplicate({ ...ACCOUNT });
-    client.on("error", () => {});
-    await client.connect();
+    const client = await server.clientOf(ACCOUNT);
     for (const command of [
       ["GET", "other:alice"],
       ["EVAL", "return redis.call('GET', 'other:alice')", "0"],

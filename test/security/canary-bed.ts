@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import type { MirrorOptions } from "redis-mirrored";
+import { ADMIN, IS_LIMITED, mirrorRules } from "../support/limited-account.js";
 import { RedisServer } from "../support/redis-server.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
 import { type Canary, canary, keyCanary, Plantation } from "./canaries.js";
@@ -104,7 +105,7 @@ export const TROUBLES: readonly Trouble[] = [
   {
     name: "no permission",
     begin: (bed) => bed.order("ACL", "SETUSER", USERNAME.text, "resetkeys"),
-    end: (bed) => bed.order("ACL", "SETUSER", USERNAME.text, "~*"),
+    end: (bed) => bed.order("ACL", "SETUSER", USERNAME.text, "~roo:*"),
   },
   { name: "garbage", begin: (bed) => bed.plantGarbage(), end: (bed) => bed.order("FLUSHALL") },
 ];
@@ -125,8 +126,9 @@ export class CanaryBed {
   }
 
   static async open(): Promise<CanaryBed> {
-    const server = await RedisServer.start("--user", USERNAME.text, "on", "nopass", "~*", "&*", "+@all");
+    const server = await RedisServer.start("--user", USERNAME.text, "on", "nopass", ...mirrorRules());
     const monitor = connect(server.port, "127.0.0.1");
+    if (IS_LIMITED) monitor.write(`AUTH ${ADMIN.username} ${ADMIN.password}\r\n`);
     monitor.write("MONITOR\r\n");
     await once(monitor, "data");
     const bed = new CanaryBed(server, await TcpProxy.start(server.port), monitor);

@@ -96,6 +96,8 @@ describe("ids of whatever characters", function () {
 
     it("hear by live sharing of their own instances alone", async () => {
       const client = await server.client();
+      // As docs/access.md says of one account for many users.
+      await client.sendCommand(["ACL", "SETUSER", "default", "allchannels"]);
       const gateways = HOSTILE_IDS.map(() => new NodeRedisGateway(addressOf(server.port)));
       const heard = HOSTILE_IDS.map(() => [] as string[]);
       let isAnswered!: () => void;

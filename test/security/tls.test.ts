@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { createMirror, type Mirror, type MirrorOptions, TOKENS } from "redis-mirrored";
 import { makeAuthority, makeCertificate } from "../support/certificate.js";
+import { limitedSentinelLines } from "../support/limited-account.js";
 import { KEY, SHORT_TIMINGS, SILENT, untilEvent } from "../support/mirrors.js";
 import { RedisCluster } from "../support/redis-cluster.js";
 import { RedisServer } from "../support/redis-server.js";
@@ -18,6 +19,7 @@ import {
   withoutPlainPort,
 } from "../support/tls-servers.js";
 import { until } from "../support/until.js";
+import { documentedAdditions } from "./documented-access.js";
 
 const MAIN = fileURLToPath(import.meta.resolve("#dist/cli/main.js"));
 const UNKNOWN = "nobody who is trusted vouches for it; REDIS_TLS_CA names a file of authorities to trust";
@@ -173,11 +175,13 @@ describe("TLS, with a server that encrypts", function () {
 
   it("encrypts to the sentinels and to the primary that they name, and verifies both", async () => {
     const { server, tlsPort } = await start();
+    await (await server.client()).sendCommand(["ACL", "SETUSER", "default", ...documentedAdditions("sentinels")]);
     const [sentinelPort] = await freePorts(1);
     const lines = [
       ...tlsOptions(sentinelPort!).map(([name, value]) => `${name} ${value}`),
       "bind 127.0.0.1",
       `sentinel monitor mymaster 127.0.0.1 ${tlsPort} 1`,
+      ...limitedSentinelLines("mymaster"),
     ];
     const sentinel = RedisServer.sentinelAt(sentinelPort!, fileOf(`${lines.join("\n")}\n`));
     servers.push(sentinel);

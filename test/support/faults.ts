@@ -86,7 +86,7 @@ export const FAULTS: readonly Fault[] = [
     name: "no permission (ACL)",
     kind: "refused",
     begin: (bed) => bed.order("ACL", "SETUSER", ACCOUNT, "resetkeys"),
-    end: (bed) => bed.order("ACL", "SETUSER", ACCOUNT, "~*"),
+    end: (bed) => bed.order("ACL", "SETUSER", ACCOUNT, "~roo:*"),
   },
   {
     name: "read-only replica",

@@ -1,3 +1,4 @@
+import { ADMIN, IS_LIMITED } from "./limited-account.js";
 import { DISKLESS_REPLICATION, RedisServer } from "./redis-server.js";
 import { freePorts } from "./server-process.js";
 import { TemporaryFolder } from "./temporary-folder.js";
@@ -36,7 +37,7 @@ export class RedisCluster {
       const files = ["--dir", this.#folder.path, "--cluster-config-file", `nodes-${port}.conf`];
       const cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "500", ...DISKLESS_REPLICATION];
       const secrets = password === undefined ? [] : ["--requirepass", password, "--masterauth", password];
-      return RedisServer.at(port, ...cluster, ...bus, ...files, ...secrets, ...args(index));
+      return RedisServer.at(port, ["a cluster"], ...cluster, ...bus, ...files, ...secrets, ...args(index));
     });
   }
 
@@ -100,7 +101,9 @@ export class RedisCluster {
     await this.send(from, "CLUSTER", "SETSLOT", String(slot), "MIGRATING", toId);
     const keys = await this.send<string[]>(from, "CLUSTER", "GETKEYSINSLOT", String(slot), "1000000");
     const moved = keys.sort().slice(0, leaveMidway ? Math.floor(keys.length / 2) : keys.length);
-    const secret = this.#password === undefined ? [] : ["AUTH", this.#password];
+    const { username, password } = ADMIN;
+    const known = this.#password === undefined ? [] : ["AUTH", this.#password];
+    const secret = IS_LIMITED ? ["AUTH2", username, password] : known;
     const target = ["127.0.0.1", String(to.port), "", "0", "5000"];
     if (moved.length > 0) await this.send(from, "MIGRATE", ...target, ...secret, "KEYS", ...moved);
     if (leaveMidway) return;

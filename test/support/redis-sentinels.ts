@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { IS_LIMITED, limitedSentinelLines } from "./limited-account.js";
 import { DISKLESS_REPLICATION, RedisServer } from "./redis-server.js";
 import { freePorts } from "./server-process.js";
 import { TemporaryFolder } from "./temporary-folder.js";
@@ -49,7 +50,7 @@ export class SentinelDeployment {
     const secrets = password === undefined ? [] : ["--requirepass", password, "--masterauth", password];
     this.servers = serverPorts.map((port) => {
       const replication = port === primaryPort ? [] : ["--replicaof", `127.0.0.1 ${primaryPort}`];
-      return RedisServer.at(port, ...DISKLESS_REPLICATION, ...secrets, ...replication);
+      return RedisServer.at(port, ["sentinels"], ...DISKLESS_REPLICATION, ...secrets, ...replication);
     });
     this.#primary = this.servers[0]!;
     this.sentinels = sentinelPorts.map((port) => RedisServer.sentinelAt(port, this.#configure(port, primaryPort)));
@@ -163,7 +164,10 @@ export class SentinelDeployment {
       `sentinel down-after-milliseconds ${this.masterName} ${DOWN_AFTER_MS}`,
       `sentinel failover-timeout ${this.masterName} 3000`,
       `sentinel parallel-syncs ${this.masterName} 1`,
-      ...(this.#password === undefined ? [] : [`sentinel auth-pass ${this.masterName} ${this.#password}`]),
+      ...limitedSentinelLines(this.masterName, this.#sentinelPassword),
+      ...(this.#password === undefined || IS_LIMITED
+        ? []
+        : [`sentinel auth-pass ${this.masterName} ${this.#password}`]),
       ...(this.#sentinelPassword === undefined ? [] : [`requirepass ${this.#sentinelPassword}`]),
     ];
     writeFileSync(file, `${lines.join("\n")}\n`);

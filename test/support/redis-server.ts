@@ -1,5 +1,6 @@
 import { createClient } from "@redis/client";
 import { freePort } from "#dist/cli/redis-server.js";
+import { ADMIN, IS_LIMITED, limitedOptions } from "./limited-account.js";
 import { ServerProcess } from "./server-process.js";
 import { TemporaryFolder } from "./temporary-folder.js";
 
@@ -15,6 +16,9 @@ export const DISKLESS_REPLICATION: readonly string[] =
 
 /** A redis-server of the test's own, on a free loopback port, without persistence. */
 export class RedisServer {
+  /** What the mirror's account was refused on any of them, where it has one: commands, and what is not the mirror's. */
+  static readonly refused = new Set<string>();
+
   readonly port: number;
   readonly #process = new ServerProcess();
   #client: Client | undefined;
@@ -37,14 +41,18 @@ export class RedisServer {
 
   /** Reserves a port where nothing listens; `restart` then starts the server there. */
   static async absent(...args: string[]): Promise<RedisServer> {
-    return RedisServer.at(await freePort(), ...args);
+    return RedisServer.at(await freePort(), [], ...args);
   }
 
-  /** One that `restart` will start on a given port. */
-  static at(port: number, ...args: string[]): RedisServer {
+  /**
+   * One that `restart` will start on a given port.
+   * @param features What docs/access.md gives the mirror's account for more there.
+   */
+  static at(port: number, features: readonly string[], ...args: string[]): RedisServer {
     const address = ["--port", String(port), "--bind", "127.0.0.1"];
+    const limits = limitedOptions(args, features);
     const options = [...address, "--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", FOLDER.path];
-    const commandLine = (dumpFile: string) => [...options, "--dbfilename", dumpFile, ...args];
+    const commandLine = (dumpFile: string) => [...options, "--dbfilename", dumpFile, ...args, ...limits];
     return new RedisServer(port, commandLine, "Ready to accept connections");
   }
 
@@ -71,6 +79,7 @@ export class RedisServer {
 
   /** SIGKILL: what was in it is gone. */
   async kill(): Promise<void> {
+    if (IS_LIMITED && this.isAnswering) await this.#noteRefusals();
     if (this.#client?.isOpen) this.#client.destroy();
     this.#client = undefined;
     await this.#process.kill();
@@ -88,10 +97,16 @@ export class RedisServer {
   /** A client beside the mirror's, to look at what is there. */
   async client(options: { password?: string; username?: string; database?: number } = {}): Promise<Client> {
     if (this.#client?.isOpen) return this.#client;
-    const client = connectTo(this.port, options);
+    const isLimited = IS_LIMITED && options.username === undefined;
+    this.#client = await this.clientOf(isLimited ? { ...options, ...ADMIN } : options);
+    return this.#client;
+  }
+
+  /** One that logs in as somebody, and that the test closes. */
+  async clientOf(account: { password?: string; username?: string; database?: number }): Promise<Client> {
+    const client = connectTo(this.port, account);
     client.on("error", () => {});
     await client.connect();
-    this.#client = client;
     return client;
   }
 
@@ -103,6 +118,19 @@ export class RedisServer {
   async mirrorConnections(): Promise<number> {
     const list = await (await this.client()).sendCommand<string>(["CLIENT", "LIST"]);
     return list.split("\n").filter((line) => line.includes("name=redis-mirrored")).length;
+  }
+
+  async #noteRefusals(): Promise<void> {
+    const asking = this.client().then((client) => client.sendCommand<string[][]>(["ACL", "LOG"]));
+    // Not of one that speaks TLS alone.
+    for (const entry of await asking.catch(() => [])) {
+      const [reason, object, username] = ["reason", "object", "username"].map(
+        (name) => entry[entry.indexOf(name) + 1]!,
+      );
+      // A name of the mirror's own is refused where that is what the test is about.
+      const isMeant = reason === "auth" || object!.startsWith("roo:");
+      if (username === "default" && !isMeant) RedisServer.refused.add(`${reason} ${object}`);
+    }
   }
 }
 

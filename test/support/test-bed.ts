@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MirrorOptions } from "redis-mirrored";
 import { ACCOUNT, optionsOfAccount, PASSWORD } from "./mirrors.js";
+import { mirrorRules } from "./limited-account.js";
 import { RedisServer } from "./redis-server.js";
 import { TcpProxy } from "./tcp-proxy.js";
 
@@ -21,7 +22,7 @@ export class TestBed {
   /** @param isAbsent Nobody listens before the server is restarted. */
   static async open({ isAbsent = false }: { isAbsent?: boolean | undefined } = {}): Promise<TestBed> {
     const directory = await mkdtemp(join(tmpdir(), "redis-mirrored-test-bed-"));
-    const args = ["--dir", directory, "--user", ACCOUNT, "on", `>${PASSWORD}`, "~*", "&*", "+@all"];
+    const args = ["--dir", directory, "--user", ACCOUNT, "on", `>${PASSWORD}`, ...mirrorRules()];
     const server = isAbsent ? await RedisServer.absent(...args) : await RedisServer.start(...args);
     return new TestBed(server, await TcpProxy.start(server.port), directory);
   }

@@ -351,7 +351,11 @@ describe("the gateway on node-redis, facing what a server says seldom", () => {
 describe("the gateway on node-redis, on a server that stays silent", () => {
   let server: RedisServer;
   let gateway: NodeRedisGateway;
-  beforeEach(async () => (server = await RedisServer.start()));
+  beforeEach(async () => {
+    server = await RedisServer.start();
+    // This is about time, and names are as short and as long as can be.
+    await (await server.client()).sendCommand(["ACL", "SETUSER", "default", "allkeys", "allchannels"]);
+  });
   afterEach(async () => {
     gateway.close();
     server.thaw();

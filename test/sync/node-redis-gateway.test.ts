@@ -46,18 +46,18 @@ describe("the gateway on node-redis", () => {
   it("writes, reads and deletes, with a time to live, and leaves alone what is newer", async () => {
     open();
     const [old, later] = ["1600000000000-0000-other", "1800000000000-0000-other"];
-    expect(await gateway.write([set("roo:a:x", "1"), set("b", "2"), set("roo:a:x", "3", old)])).to.deep.equal([
+    expect(await gateway.write([set("roo:a:x", "1"), set("roo:b", "2"), set("roo:a:x", "3", old)])).to.deep.equal([
       APPLIED,
       APPLIED,
       { kind: "superseded", by: "1700000000000-0000-me" },
     ]);
-    expect(await gateway.write([set("b", undefined, later)])).to.deep.equal([APPLIED]);
+    expect(await gateway.write([set("roo:b", undefined, later)])).to.deep.equal([APPLIED]);
     expect(await gateway.read("roo:a:x")).to.deep.equal({
       value: "1",
       version: "1700000000000-0000-me",
       isDeleted: false,
     });
-    expect(await gateway.read("b")).to.deep.equal({ value: undefined, version: later, isDeleted: true });
+    expect(await gateway.read("roo:b")).to.deep.equal({ value: undefined, version: later, isDeleted: true });
     const client = await server.client();
     expect(await client.ttl("roo:a:x")).to.be.within(99, 100);
     expect(await client.ttl("roo:a:~version:x")).to.be.within(99, 100);
@@ -66,31 +66,31 @@ describe("the gateway on node-redis", () => {
 
   it("lets records live on, and says what is there of them", async () => {
     open();
-    await gateway.write([set("a", "1"), set("b", "2"), set("c", undefined)]);
+    await gateway.write([set("roo:a", "1"), set("roo:b", "2"), set("roo:c", undefined)]);
     const client = await server.client();
-    await client.del("b");
+    await client.del("roo:b");
     const version = "1700000000000-0000-me";
     expect(
-      await gateway.renew(["a", "b", "c", "d"].map((redisKey) => ({ redisKey, ttlSeconds: 1_000 }))),
+      await gateway.renew(["roo:a", "roo:b", "roo:c", "roo:d"].map((redisKey) => ({ redisKey, ttlSeconds: 1_000 }))),
     ).to.deep.equal([
       { hasValue: true, version, isDeleted: false },
       { hasValue: false, version, isDeleted: false },
       { hasValue: false, version, isDeleted: true },
       { hasValue: false, version: undefined, isDeleted: false },
     ]);
-    expect([await client.ttl("a"), await client.ttl("~version:a")].every((ttl) => ttl > 900)).to.equal(true);
+    expect([await client.ttl("roo:a"), await client.ttl("roo:~version:a")].every((ttl) => ttl > 900)).to.equal(true);
   });
 
   it("goes on after SCRIPT FLUSH", async () => {
-    await open().write([set("a", "1")]);
+    await open().write([set("roo:a", "1")]);
     await (await server.client()).sendCommand(["SCRIPT", "FLUSH"]);
-    expect(await gateway.write([set("b", "2"), set("c", "3")])).to.deep.equal([APPLIED, APPLIED]);
-    expect(await server.get("c")).to.equal("3");
+    expect(await gateway.write([set("roo:b", "2"), set("roo:c", "3")])).to.deep.equal([APPLIED, APPLIED]);
+    expect(await server.get("roo:c")).to.equal("3");
   });
 
   it("connects once, however many ask, under a name that an operator finds", async () => {
     open();
-    await Promise.all([gateway.connect(), gateway.connect(), gateway.read("a"), gateway.ping()]);
+    await Promise.all([gateway.connect(), gateway.connect(), gateway.read("roo:a"), gateway.ping()]);
     expect(await server.mirrorConnections()).to.equal(1);
   });
 
@@ -98,23 +98,23 @@ describe("the gateway on node-redis", () => {
     const client = await server.client();
     await client.sendCommand(["ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all"]);
     open({ username: "app", password: "secret", database: 2 });
-    await gateway.write([set("a", "1")]);
+    await gateway.write([set("roo:a", "1")]);
     await client.select(2);
-    expect(await client.get("a")).to.equal("1");
+    expect(await client.get("roo:a")).to.equal("1");
     await client.select(0);
   });
 
   it("tells which write was refused, and by which reply", async () => {
     const client = await server.client();
-    await client.sendCommand(["ACL", "SETUSER", "app", "on", ">secret", "~a", "~~version:a", "~~kept:a", "+@all"]);
+    await client.sendCommand(["ACL", "SETUSER", "app", "on", ">secret", "~roo:a", "~roo:~*:a", "+@all"]);
     open({ username: "app", password: "secret" });
-    const [first, second] = await gateway.write([set("a", "1"), set("b", "2")]);
+    const [first, second] = await gateway.write([set("roo:a", "1"), set("roo:b", "2")]);
     expect(first).to.deep.equal(APPLIED);
     expect(second).to.have.nested.property("error.reply", "NOPERM");
     expect(gateway.isConnected).to.equal(true);
 
     await client.configSet("maxmemory", "1");
-    expect((await gateway.write([set("a", "1")]))[0]).to.have.nested.property("error.reply", "OOM");
+    expect((await gateway.write([set("roo:a", "1")]))[0]).to.have.nested.property("error.reply", "OOM");
   });
 
   it("tells a refusal to be let in from a lost connection", async () => {
@@ -133,13 +133,13 @@ describe("the gateway on node-redis", () => {
     await lost;
     expect(gateway.isConnected).to.equal(false);
     await server.restart();
-    await gateway.write([set("a", "1")]);
-    expect(await server.get("a")).to.equal("1");
+    await gateway.write([set("roo:a", "1")]);
+    expect(await server.get("roo:a")).to.equal("1");
   });
 
   for (const [title, ask] of [
-    ["a write", () => gateway.write([set("a", "1")])],
-    ["a read", () => gateway.read("a")],
+    ["a write", () => gateway.write([set("roo:a", "1")])],
+    ["a read", () => gateway.read("roo:a")],
     ["a ping", () => gateway.ping()],
   ] as const) {
     it(`does not wait longer than its deadline for ${title} that a frozen server does not answer, and works once it is thawed`, async () => {
@@ -148,14 +148,14 @@ describe("the gateway on node-redis", () => {
       expect(await failureOf(ask())).to.equal("CONNECTION_LOST");
       expect(gateway.isConnected).to.equal(false);
       server.thaw();
-      await gateway.write([set("after", "1")]);
-      expect(await server.get("after")).to.equal("1");
+      await gateway.write([set("roo:after", "1")]);
+      expect(await server.get("roo:after")).to.equal("1");
     });
   }
 
   it("gives a large batch more time", async () => {
     await open({}, { connectMs: 2_000, commandMs: 1, perMebibyteMs: 60_000 }).connect();
-    expect(await gateway.write([set("a", "x".repeat(4 * 2 ** 20))])).to.deep.equal([APPLIED]);
+    expect(await gateway.write([set("roo:a", "x".repeat(4 * 2 ** 20))])).to.deep.equal([APPLIED]);
   });
 
   describe("on a listener that accepts and never answers", () => {
@@ -194,7 +194,7 @@ describe("the gateway on node-redis", () => {
     gateway.close();
     gateway.close();
     expect(await failureOf(gateway.connect())).to.equal("CONNECTION_LOST");
-    expect(await failureOf(gateway.write([set("a", "1")]))).to.equal("CONNECTION_LOST");
+    expect(await failureOf(gateway.write([set("roo:a", "1")]))).to.equal("CONNECTION_LOST");
     expect(await server.mirrorConnections()).to.equal(0);
   });
 
