@@ -1,3 +1,7 @@
+import { printable } from "../sync/printable.js";
+
+export { printable };
+
 /** Characters that take two columns of a terminal: those of East Asian scripts, and emoji. */
 const WIDE =
   /[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uA960-\uA97C\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F300}-\u{1FAFF}\u{20000}-\u{3FFFD}]/u;
@@ -22,17 +26,6 @@ export function shorten(text: string, width: number): string {
     shortened += character;
   }
   return `${shortened}…`;
-}
-
-/**
- * Text that was somebody else's, for a terminal: what could move the cursor, change colours or the direction of writing
- * is shown as `\u{…}`.
- */
-export function printable(text: string): string {
-  return text.replace(
-    /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  );
 }
 
 /** How many of a list of names are shown. */

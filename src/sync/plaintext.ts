@@ -8,8 +8,13 @@ LOOPBACK.addAddress("::1", "ipv6");
 /** What is none may be anything, a password that is in the wrong place too. */
 const HOST_NAME = /^[A-Za-z0-9._:-]{1,253}$/;
 
+/** Whether what a setting names as a host may be written where people read. */
+export function isShowableHost(host: string): boolean {
+  return HOST_NAME.test(host);
+}
+
 /** By the name alone: what another one resolves to is somebody else's word, and may change. */
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   const family = isIP(host);
   if (family === 0) return host.toLowerCase() === "localhost";
   return LOOPBACK.check(host, family === 4 ? "ipv4" : "ipv6");
@@ -24,7 +29,7 @@ export function warningsOf({ host, tls, sentinels, cluster }: RedisAddress): rea
   const hosts = (cluster ?? sentinels?.endpoints ?? [{ host }]).map((endpoint) => endpoint.host);
   const others = [...new Set(hosts)].filter((each) => !isLoopback(each));
   if (others.length === 0) return [];
-  const names = others.every((each) => HOST_NAME.test(each)) ? others.join(", ") : "Redis";
+  const names = others.every(isShowableHost) ? others.join(", ") : "Redis";
   return [
     `What goes to ${names} is not encrypted: whoever is on the way can read and change it, and takes the password. Use rediss:// or REDIS_TLS=true.`,
   ];

@@ -18,10 +18,13 @@ export async function locatePrimary(
   clock: Clock,
 ): Promise<RedisEndpoint> {
   const { endpoints, masterName } = sentinels;
-  const openings = endpoints.map((endpoint) => openConnectionTo(endpoint, sentinels, tls, deadlineMs, clock));
-  const questions = openings.map((opening) => askForPrimary(opening, masterName));
-  const { answer, answers } = await majorityOf(questions, deadlineMs, clock);
-  for (const opening of openings) opening.abandon();
+  const questions = endpoints.map((endpoint) => askSentinel(endpoint, sentinels, tls, deadlineMs, clock));
+  const { answer, answers } = await majorityOf(
+    questions.map(({ promise }) => promise),
+    deadlineMs,
+    clock,
+  );
+  for (const question of questions) question.abandon();
   if (answer !== undefined) return answer;
   throw new ConnectionLostError(
     answers > 0
@@ -30,15 +33,17 @@ export async function locatePrimary(
   );
 }
 
-function openConnectionTo(
+/** Which server one sentinel names as the primary, `undefined` where it knows none of that name; and how to give that up. */
+export function askSentinel(
   endpoint: RedisEndpoint,
-  { username, password }: SentinelAddress,
+  { username, password, masterName }: SentinelAddress,
   tls: RedisAddress["tls"],
   deadlineMs: number,
   clock: Clock,
-): Opening {
+): { readonly promise: Promise<RedisEndpoint | undefined>; readonly abandon: () => void } {
   const address = { username, password, database: 0, tls };
-  return openConnection(async () => endpoint, { address, deadlineMs, clock, onLost: destroy });
+  const opening = openConnection(async () => endpoint, { address, deadlineMs, clock, onLost: destroy });
+  return { promise: askForPrimary(opening, masterName), abandon: () => opening.abandon() };
 }
 
 /** The connection serves for one question. */
