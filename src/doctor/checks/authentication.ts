@@ -1,0 +1,68 @@
+import { MirrorError, RefusedError } from "../../sync/errors.js";
+import type { RedisEndpoint } from "../../sync/redis-address.js";
+import { isLoopback } from "../../sync/plaintext.js";
+import { error, type Findings, ok, warning } from "../finding.js";
+import { Line } from "../line.js";
+import { shown } from "../naming.js";
+import { granting } from "../patient.js";
+import { nameOfSetting, type Visit } from "../visit.js";
+
+/** Whether the server lets the account in. The answer is the connection. */
+export async function* checkAuthentication(visit: Visit, endpoint: RedisEndpoint): Findings<Line | undefined> {
+  const { address } = visit.settings;
+  let line: Line;
+  try {
+    line = await Line.open(endpoint, address, visit.patience);
+  } catch (failure) {
+    if (!(failure instanceof MirrorError)) throw failure;
+    yield failure instanceof RefusedError
+      ? error("authentication", ...describeLogin(visit, failure.reply))
+      : error(
+          "authentication",
+          `${shown(endpoint)}: ${failure.message}`,
+          "See what the server's log says, and ask again.",
+        );
+    return undefined;
+  }
+  visit.held.add(line);
+  const hasPassword = address.password !== undefined && address.password !== "";
+  if (hasPassword)
+    yield ok(
+      "authentication",
+      address.username === undefined ? "The password is accepted." : "The account and its password are accepted.",
+    );
+  else if (isLoopback(endpoint.host)) yield ok("authentication", "The server asks for no password.");
+  else
+    yield warning(
+      "authentication",
+      `${shown(endpoint)} asks for no password: whoever reaches it can read, change and delete what lies there.`,
+      "Make an account for the mirror alone (docs/access.md has the line to type), and switch the default one off: `ACL SETUSER default off`.",
+    );
+  return line;
+}
+
+/** Why an account was not let in, by the first word of what the server said. */
+export function describeLogin(visit: Visit, reply: string): [message: string, remedy: string] {
+  const [username, password] = ["redis.username", "redis.password"].map((option) => nameOfSetting(visit, option));
+  switch (reply) {
+    case "NOAUTH":
+      return [
+        "The server wants a password, and the settings have none.",
+        `Set ${password}, and ${username} where the account is not the default one.`,
+      ];
+    case "WRONGPASS":
+      return [
+        "The server does not accept the account and password of the settings, or the account is switched off.",
+        `Correct ${username} and ${password}. Whoever may, sees on the server which accounts there are: \`ACL LIST\`.`,
+      ];
+    case "NOPERM":
+      return ["The account is let in, and may not even name its connection.", granting(visit, ["+client|setname"])];
+    case "ERR":
+      return [
+        "The server did not understand the log-in: the password is wrong, it has none for that account, or, before Redis 6, it knows no accounts.",
+        `Correct ${password}, or remove it; before Redis 6, remove ${username}.`,
+      ];
+    default:
+      return [`The server refused the log-in: ${reply}.`, "See what the server's log says."];
+  }
+}

@@ -1,0 +1,107 @@
+import { MirrorError, RefusedError } from "../../sync/errors.js";
+import { folderOf } from "../../sync/keys.js";
+import { NodeRedisGateway } from "../../sync/node-redis-gateway.js";
+import { DEFAULT_DEADLINES, nameOf, type RedisEndpoint } from "../../sync/redis-address.js";
+import { SlotMap, type SlotRange } from "../../sync/slot-map.js";
+import { error, type Findings, ok, warning } from "../finding.js";
+import { count, list, shown } from "../naming.js";
+import { granting } from "../patient.js";
+import { STEP_MS } from "../patience.js";
+import { dial } from "../probe.js";
+import type { Visit } from "../visit.js";
+import { keyOfVisit } from "./rights.js";
+import { describeLogin } from "./authentication.js";
+
+const SLOTS = 16_384;
+
+/**
+ * Whether each slot is served, and each primary can be reached. The answer: the node that has the user's records.
+ * @param reachable Those that the settings name, and that can be asked.
+ */
+export async function* checkCluster(
+  visit: Visit,
+  reachable: readonly RedisEndpoint[],
+): Findings<RedisEndpoint | undefined> {
+  const outcomes = await Promise.all(reachable.map((seed) => ask(visit, seed)));
+  const known = outcomes.find(({ ranges }) => ranges !== undefined);
+  const problem = known === undefined ? error : warning;
+  for (const { seed, failure } of outcomes)
+    if (failure !== undefined) yield problem("cluster", ...describeFailure(visit, seed, failure));
+  if (known?.ranges === undefined) return undefined;
+  const map = new SlotMap(known.ranges);
+  const { primaries } = map;
+  const missing = SLOTS - coverage(known.ranges);
+  if (missing > 0)
+    yield error(
+      "cluster",
+      `${count(missing, "slot")} of ${SLOTS} are served by no node: records of some users are not mirrored.`,
+      "Bring back the nodes that are gone, or give their slots to others: `redis-cli --cluster fix HOST:PORT`.",
+    );
+  const unreached = (
+    await Promise.all(primaries.map(async (primary) => ((await isReached(visit, primary)) ? [] : [primary])))
+  ).flat();
+  const owner = map.ownerOf(folderOf(keyOfVisit(visit)));
+  if (unreached.length > 0) {
+    const isOwnerGone = unreached.some((each) => owner !== undefined && nameOf(each) === nameOf(owner));
+    yield (isOwnerGone ? error : warning)(
+      "cluster",
+      `Of ${count(primaries.length, "primary").replace(/ys$/, "ies")}, ${list(unreached.map(shown))} cannot be reached from here${isOwnerGone ? ": one of them has this user's records" : ""}.`,
+      "Start them, or open the firewall; behind NAT or in containers, set `cluster-announce-ip` and `cluster-announce-port` to what is reached from here.",
+    );
+  }
+  if (missing === 0 && unreached.length === 0)
+    yield ok("cluster", `All slots are served, by ${primaries.length} primaries that can be reached.`);
+  return owner;
+}
+
+async function ask(
+  { settings, patience }: Visit,
+  seed: RedisEndpoint,
+): Promise<{ seed: RedisEndpoint; ranges?: SlotRange[]; failure?: MirrorError }> {
+  const deadlines = { ...DEFAULT_DEADLINES, connectMs: patience.upTo(STEP_MS), commandMs: patience.upTo(STEP_MS) };
+  const gateway = new NodeRedisGateway({ ...settings.address, ...seed }, deadlines, patience.clock);
+  try {
+    return { seed, ranges: await patience.within(gateway.slotRanges(), 2 * STEP_MS) };
+  } catch (failure) {
+    if (!(failure instanceof MirrorError)) throw failure;
+    return { seed, failure };
+  } finally {
+    gateway.close();
+  }
+}
+
+function describeFailure(visit: Visit, seed: RedisEndpoint, failure: MirrorError): [message: string, remedy: string] {
+  const where = shown(seed);
+  if (failure.code === "NOT_SERVED")
+    return [
+      `${where} is a node that has joined no cluster, or left it.`,
+      "Join it to the cluster (`redis-cli --cluster add-node …`), or name another node.",
+    ];
+  if (!(failure instanceof RefusedError))
+    return [`${where}: ${failure.message}`, "See that it runs, and what its log says."];
+  if (failure.reply === "NOPERM")
+    return [
+      `${where}: the account may not ask which node serves what.`,
+      granting(visit, ["+client|setname", "+cluster|slots"]),
+    ];
+  if (failure.reply === "ERR")
+    return [
+      `${where} is no node of a cluster.`,
+      "Name one server by REDIS_HOST and REDIS_PORT (or REDIS_URL), and not by REDIS_CLUSTER.",
+    ];
+  return [`${where}: ${failure.message}`, describeLogin(visit, failure.reply)[1]];
+}
+
+/** How many slots are in some range. */
+function coverage(ranges: readonly SlotRange[]): number {
+  const served = new Uint8Array(SLOTS);
+  for (const { from, to } of ranges) served.fill(1, from, to + 1);
+  return served.reduce((sum, each) => sum + each, 0);
+}
+
+async function isReached({ patience }: Visit, endpoint: RedisEndpoint): Promise<boolean> {
+  const socket = await dial(endpoint, patience);
+  if ("failure" in socket) return false;
+  socket.destroy();
+  return true;
+}

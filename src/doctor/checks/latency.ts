@@ -1,0 +1,33 @@
+import { type Findings, note, ok, warning } from "../finding.js";
+import type { Patient } from "../patient.js";
+
+const SAMPLES = 5;
+
+/** From here on it is slow for a server that is meant to be near. */
+const SLOW_MS = 100;
+
+/** How long a round trip takes: the median of five. */
+export async function* checkLatency({ line, patience, settings }: Patient): Findings {
+  const samples: number[] = [];
+  for (let sample = 0; sample < SAMPLES; sample++) {
+    const sentMs = patience.clock.now();
+    await line.ask("PING");
+    samples.push(patience.clock.now() - sentMs);
+  }
+  const medianMs = samples.sort((a, b) => a - b)[Math.floor(SAMPLES / 2)]!;
+  const median = `A round trip takes ${medianMs < 10 ? medianMs.toFixed(1) : Math.round(medianMs)} ms`;
+  const { readTimeoutMs } = settings.timings;
+  if (medianMs > readTimeoutMs)
+    yield warning(
+      "latency",
+      `${median}, longer than a restore waits (${readTimeoutMs} ms): records are mirrored, and not restored.`,
+      "Use a server that is nearer, or see what the network or the server is busy with (`redis-cli --latency`, `SLOWLOG GET`).",
+    );
+  else if (medianMs > SLOW_MS)
+    yield note(
+      "latency",
+      `${median}. No save waits for it; a restore does, ${readTimeoutMs} ms at most.`,
+      "A server that is nearer restores faster.",
+    );
+  else yield ok("latency", `${median}.`);
+}

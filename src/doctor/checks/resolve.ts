@@ -1,0 +1,62 @@
+import { isIP } from "node:net";
+import { isLoopback } from "../../sync/plaintext.js";
+import type { RedisEndpoint } from "../../sync/redis-address.js";
+import { error, type Findings, ok, warning } from "../finding.js";
+import { list, said, shownHost } from "../naming.js";
+import { nameOfSetting, type Visit } from "../visit.js";
+
+/** Whether the names of the servers lead to addresses. The answer: those that do. */
+export async function* checkNames(visit: Visit, endpoints: readonly RedisEndpoint[]): Findings<RedisEndpoint[]> {
+  const hosts = [...new Set(endpoints.map(({ host }) => host))];
+  const resolved = new Map(await Promise.all(hosts.map(async (host) => [host, await resolve(visit, host)] as const)));
+  const isUsable = ({ host }: RedisEndpoint) => Array.isArray(resolved.get(host));
+  const usable = endpoints.filter(isUsable);
+  const problem = usable.length === 0 ? error : warning;
+  for (const [host, outcome] of resolved) {
+    if (typeof outcome === "string") yield problem("resolve", ...describe(visit, host, outcome));
+    else if (isIP(host) === 0) yield ok("resolve", `${shownHost(host)} is ${list(outcome.map(said))}.`);
+    else yield ok("resolve", `${host} is an address; no name has to be looked up.`);
+  }
+  return usable;
+}
+
+/** Its addresses, or why there are none: a code. */
+async function resolve({ parts, patience }: Visit, host: string): Promise<readonly string[] | string> {
+  if (isIP(host) !== 0) return [host];
+  try {
+    const addresses = await patience.within(parts.lookUp(host));
+    return addresses.length > 0 ? addresses.slice(0, 8) : "ENOTFOUND";
+  } catch (failure) {
+    const { code } = failure as { code?: unknown };
+    return code === "CONNECTION_LOST"
+      ? "TIMEOUT"
+      : typeof code === "string" && /^[A-Z_]{1,32}$/.test(code)
+        ? code
+        : "UNKNOWN";
+  }
+}
+
+function describe(visit: Visit, host: string, code: string): [message: string, remedy: string] {
+  const setting = namingSetting(visit);
+  const name = shownHost(host);
+  if (code === "ENOTFOUND" || code === "ENODATA")
+    return [
+      `No address is known for ${name}.`,
+      isLoopback(host)
+        ? `Set ${setting} to 127.0.0.1.`
+        : `Correct ${setting}; in a container or a VPN, see that the name is known there: \`getent hosts ${name}\`.`,
+    ];
+  return [
+    code === "TIMEOUT"
+      ? `The name service did not answer within 2 s when asked for ${name}.`
+      : `The name service did not tell the address of ${name}: ${code}.`,
+    `See that this machine is on the network and its name service works, or set ${setting} to an address.`,
+  ];
+}
+
+/** Which setting names the servers. */
+export function namingSetting(visit: Visit): string {
+  const { cluster, sentinels } = visit.settings.address;
+  const option = cluster !== undefined ? "redis.cluster" : sentinels !== undefined ? "redis.sentinels" : "redis.host";
+  return nameOfSetting(visit, option);
+}

@@ -1,0 +1,99 @@
+import { randomBytes } from "node:crypto";
+import { keySpaceOf } from "../../settings/settings.js";
+import { encodeId } from "../../sync/keys.js";
+import { ATTEMPTS, FEATURE_COMMANDS, MIRROR_COMMANDS, type MirrorCommand } from "../access.js";
+import { error, type Findings, note, ok } from "../finding.js";
+import type { Answer } from "../line.js";
+import { isForbidden } from "../line.js";
+import { list } from "../naming.js";
+import { granting, type Patient } from "../patient.js";
+import type { Visit } from "../visit.js";
+
+/** Where nobody is signed in, somebody stands in for who will be. */
+const NOBODY = "redis-mirrored";
+
+/** A key of the user's that is not there, and that nothing makes. */
+export function keyOfVisit({ settings, userId = NOBODY }: Visit): string {
+  return keySpaceOf(settings).keyOf({ userId, record: `~doctor:d${randomBytes(8).toString("hex")}` });
+}
+
+/** What the account may reach, in the pattern of an access list: this user's keys or, as a channel, what is said of them. */
+export function patternOfUser({ settings, userId = NOBODY }: Visit): string {
+  const user = encodeId(userId);
+  return `roo:${settings.address.cluster === undefined ? user : `{${user}}`}:*`;
+}
+
+/** Whether the account may do what the mirror does, command by command. */
+export async function* checkRights(patient: Patient): Findings {
+  const { line } = patient;
+  const key = keyOfVisit(patient);
+  const forbidden: Record<"command" | "key" | "channel" | "unknown", MirrorCommand[]> = {
+    command: [],
+    key: [],
+    channel: [],
+    unknown: [],
+  };
+  // In one round trip: a slow way is not to be gone two dozen times.
+  const attempt = async (command: MirrorCommand) => line.ask(...ATTEMPTS[command](key));
+  const commands = FEATURE_COMMANDS["the commands"];
+  const answers = await Promise.all([...MIRROR_COMMANDS, ...commands].map(attempt));
+  for (const [index, command] of MIRROR_COMMANDS.entries()) {
+    const what = obstacle(answers[index]!);
+    if (what !== undefined) forbidden[what].push(command);
+  }
+  const lacking = commands.filter((_command, index) => isForbidden(answers[MIRROR_COMMANDS.length + index]!));
+  const pattern = patternOfUser(patient);
+  if (forbidden.command.length > 0)
+    yield error(
+      "rights",
+      `The account may not do what the mirror does: ${list(forbidden.command)}.`,
+      granting(
+        patient,
+        forbidden.command.map((name) => `+${name}`),
+      ),
+    );
+  if (forbidden.key.length > 0)
+    yield error(
+      "rights",
+      forbidden.key.includes("get") && forbidden.key.includes("set")
+        ? `The account does not reach this user's keys, \`${pattern}\`.`
+        : `The account does not reach this user's keys, \`${pattern}\`, by ${list(forbidden.key)}: it may only read, or only write, there.`,
+      granting(patient, [`~${pattern}`]),
+    );
+  if (forbidden.channel.length > 0)
+    yield error(
+      "rights",
+      `The account may not say on this user's channels, \`${pattern}\`, who has changed what: its saves are refused.`,
+      granting(patient, [`&${pattern}`]),
+    );
+  if (forbidden.unknown.length > 0)
+    yield error(
+      "rights",
+      `The server does not know ${list(forbidden.unknown)}: renamed or switched off, or it never had them. The mirror needs them.`,
+      "Take `rename-command` for them out of redis.conf; of a service, ask its provider for them.",
+    );
+  if (Object.values(forbidden).every(({ length }) => length === 0))
+    yield ok(
+      "rights",
+      `The account may do all that the mirror does: ${MIRROR_COMMANDS.length} commands on this user's keys.`,
+    );
+  if (lacking.length > 0)
+    yield note(
+      "rights",
+      `The account may not do what \`inspect\`, \`purge\`, \`rotate\` and the other commands need beside: ${list(lacking)}. The mirror itself does not.`,
+      `For them: an operator's account, or this. ${granting(
+        patient,
+        lacking.map((name) => `+${name}`),
+      )}`,
+    );
+}
+
+/** What stands in the way of it; `undefined`: nothing does, whatever else there was to say about such a call. */
+function obstacle(answer: Answer): "command" | "key" | "channel" | "unknown" | undefined {
+  if (answer.refusal === undefined) return undefined;
+  if (/^ERR unknown (?:sub)?command/i.test(answer.text)) return "unknown";
+  if (!isForbidden(answer)) return undefined;
+  // What is in quotes is the name of a command, or was sent.
+  const text = answer.text.replace(/'[^']*'/g, "");
+  return /\bchannel/i.test(text) ? "channel" : /\bkey/i.test(text) ? "key" : "command";
+}

@@ -1,0 +1,38 @@
+import { openChangeWatch } from "../../sync/change-watch.js";
+import { MirrorError, RefusedError } from "../../sync/errors.js";
+import { keySpaceOf } from "../../settings/settings.js";
+import { folderOf } from "../../sync/keys.js";
+import { type Findings, ok, warning } from "../finding.js";
+import { STEP_MS } from "../patience.js";
+import { granting, type Patient } from "../patient.js";
+
+/** Whether the account may hear what other instances change, where that is shared live. */
+export async function* checkSharing(patient: Patient): Findings {
+  const { settings, userId, endpoint, patience } = patient;
+  if (!settings.isSharedLive || userId === undefined) return;
+  const folder = folderOf(keySpaceOf(settings).keyOf({ userId, record: "any" }));
+  const opening = openChangeWatch(
+    async () => endpoint,
+    { address: settings.address, deadlineMs: patience.upTo(STEP_MS), clock: patience.clock },
+    { onHint: () => {}, onLost: () => {} },
+  );
+  try {
+    const watch = await patience.within(opening.promise);
+    await patience.within(watch.add(folder));
+    yield ok("sharing", `What other instances change is heard of: the account may listen to \`${folder}*\`.`);
+  } catch (failure) {
+    if (!(failure instanceof MirrorError)) throw failure;
+    const isForbidden = failure instanceof RefusedError && failure.reply === "NOPERM";
+    yield warning(
+      "sharing",
+      isForbidden
+        ? `The account may not listen to \`${folder}*\`: what other instances change is found out within five minutes, not at once.`
+        : `Listening for what other instances change failed: ${failure.message}`,
+      isForbidden
+        ? granting(patient, ["+psubscribe", `&${folder}*`])
+        : "See what the server's log says, and ask again.",
+    );
+  } finally {
+    opening.abandon();
+  }
+}

@@ -1,0 +1,150 @@
+import type { TLSSocket } from "node:tls";
+import { describeCertificateFailure } from "../../sync/certificate-failure.js";
+import { warningsOf } from "../../sync/plaintext.js";
+import type { RedisAddress, RedisEndpoint } from "../../sync/redis-address.js";
+import { error, type Finding, type Findings, ok, warning } from "../finding.js";
+import { count, said, shown } from "../naming.js";
+import { dial, dialTls, greet } from "../probe.js";
+import { nameOfSetting, type Visit } from "../visit.js";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** So long before its end there must be a new certificate. */
+const ENDING_DAYS = 14;
+
+type Outcome = { readonly endpoint: RedisEndpoint; readonly isUsable: boolean; readonly findings: readonly Finding[] };
+
+/** Whether what is sent is encrypted, and to whom. The answer: with which servers the mirror would go on. */
+export async function* checkTls(visit: Visit, endpoints: readonly RedisEndpoint[]): Findings<readonly RedisEndpoint[]> {
+  const { address } = visit.settings;
+  const { tls } = address;
+  if (tls === undefined) {
+    const [exposure] = warningsOf(address);
+    if (exposure === undefined) yield ok("tls", "Not encrypted, and on this machine alone, where it need not be.");
+    else yield warning("tls", exposure.replace(/ Use rediss.*$/, ""), encryptingRemedy(visit));
+    return endpoints;
+  }
+  const outcomes = await Promise.all(endpoints.map((endpoint) => shakeHands(visit, endpoint, tls)));
+  for (const { findings } of outcomes) yield* findings;
+  return outcomes.flatMap(({ endpoint, isUsable }) => (isUsable ? [endpoint] : []));
+}
+
+function encryptingRemedy(visit: Visit): string {
+  return `Have the server encrypt (\`tls-port\` in redis.conf), and ${switchingOn(visit)}.`;
+}
+
+/** What to do for the mirror to speak TLS. */
+export function switchingOn(visit: Visit): string {
+  const url = urlSetting(visit);
+  return url === undefined
+    ? `set ${nameOfSetting(visit, "redis.tls")} to true`
+    : `have ${url} begin with rediss:// instead of redis://`;
+}
+
+function switchingOff(visit: Visit): string {
+  const url = urlSetting(visit);
+  return url === undefined
+    ? `set ${nameOfSetting(visit, "redis.tls")} to false`
+    : `have ${url} begin with redis:// instead of rediss://`;
+}
+
+/** The one that names the URL, where there is one. */
+function urlSetting(visit: Visit): string | undefined {
+  return visit.sources.get("redis.url")?.from === "default" ? undefined : nameOfSetting(visit, "redis.url");
+}
+
+async function shakeHands(
+  visit: Visit,
+  endpoint: RedisEndpoint,
+  tls: NonNullable<RedisAddress["tls"]>,
+): Promise<Outcome> {
+  const socket = await dialTls(endpoint, tls, visit.patience);
+  if ("failure" in socket)
+    return { endpoint, isUsable: false, findings: [await describeFailure(visit, endpoint, socket.failure)] };
+  try {
+    const refusal = describeRefusal(visit, endpoint, socket);
+    const findings = refusal === undefined ? describeCertificate(visit, endpoint, socket) : [refusal];
+    return { endpoint, isUsable: refusal === undefined, findings };
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function describeFailure(visit: Visit, endpoint: RedisEndpoint, code: string): Promise<Finding> {
+  const where = shown(endpoint);
+  if (await speaksPlainly(visit, endpoint))
+    return error(
+      "tls",
+      `${where} does not encrypt, and the settings say that it does. Nothing is sent to it.`,
+      `Name its \`tls-port\`, or, only where nobody else is on the way, ${switchingOff(visit)}.`,
+    );
+  if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/.test(code))
+    return error(
+      "tls",
+      `${where} speaks no TLS that is new enough: 1.2 at least.`,
+      'Have it speak a newer one (`tls-protocols "TLSv1.2 TLSv1.3"` in redis.conf).',
+    );
+  if (/HANDSHAKE_FAILURE|CERTIFICATE_REQUIRED/.test(code)) return wantsCertificate(where, code);
+  return error(
+    "tls",
+    code === "TIMEOUT"
+      ? `${where} accepts connections, and does not answer in TLS within 2 s.`
+      : `No TLS with ${where}: ${code}.`,
+    `See that this is Redis's \`tls-port\`, and what its log says.`,
+  );
+}
+
+export function wantsCertificate(where: string, code: string): Finding {
+  return error(
+    "tls",
+    `${where} ends the TLS handshake (${code}): it may want a certificate of its clients, and the mirror has none.`,
+    "Have it ask for none: `tls-auth-clients no` in redis.conf, or `CONFIG SET tls-auth-clients no`.",
+  );
+}
+
+async function speaksPlainly({ patience }: Visit, endpoint: RedisEndpoint): Promise<boolean> {
+  const socket = await dial(endpoint, patience);
+  return !("failure" in socket) && (await greet(socket, patience)).kind === "redis";
+}
+
+function describeRefusal(visit: Visit, endpoint: RedisEndpoint, socket: TLSSocket): Finding | undefined {
+  if (socket.authorized) return undefined;
+  const code = String(socket.authorizationError);
+  const sentence = describeCertificateFailure(code) ?? "The server's certificate is refused: it cannot be verified.";
+  return error(
+    "tls",
+    `${shown(endpoint)}: ${sentence} Nothing is sent, not even the password.`,
+    remedyOf(visit, code, socket),
+  );
+}
+
+function remedyOf(visit: Visit, code: string, socket: TLSSocket): string {
+  if (code === "CERT_HAS_EXPIRED") return "Renew the certificate on the server.";
+  if (code === "CERT_NOT_YET_VALID") return "See that the clocks of both machines are right; else wait, or replace it.";
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID" || code === "HOSTNAME_MISMATCH") {
+    const names = socket.getPeerCertificate().subjectaltname ?? "";
+    const alternatives = names === "" ? "" : ` (it is for ${said(names)})`;
+    return `Name the server by a name that is in its certificate${alternatives}, or have one made that has this one.`;
+  }
+  return `Set ${nameOfSetting(visit, "redis.tls.ca")} to a PEM file of the authority that vouches for it, if you trust that. Do not switch verification off.`;
+}
+
+function describeCertificate(visit: Visit, endpoint: RedisEndpoint, socket: TLSSocket): Finding[] {
+  const { valid_to: end } = socket.getPeerCertificate();
+  const days = Math.floor((Date.parse(end) - visit.parts.clock.wallNow()) / DAY_MS);
+  const where = shown(endpoint);
+  const good = ok("tls", `${where}: ${said(socket.getProtocol() ?? "TLS")}, with a certificate that is accepted.`);
+  if (!Number.isFinite(days) || days >= ENDING_DAYS)
+    return [
+      Number.isFinite(days)
+        ? { ...good, message: good.message.replace(/\.$/, ` for ${count(days, "more day")}.`) }
+        : good,
+    ];
+  return [
+    warning(
+      "tls",
+      `${where}: its certificate ends in ${count(days, "day")}; from then on nothing is mirrored.`,
+      "Renew it on the server, and have it load the new one (`CONFIG SET tls-cert-file …`, or a restart).",
+    ),
+  ];
+}

@@ -1,0 +1,33 @@
+import { Identity } from "../../settings/identity.js";
+import type { MirrorOptions } from "../../settings/options.js";
+import { printable } from "../../sync/printable.js";
+import { type Findings, note, ok } from "../finding.js";
+
+/** Whose records are mirrored. The answer: `undefined`, nobody's. */
+export async function* checkUser(options: MirrorOptions): Findings<string | undefined> {
+  const { userId, env = process.env } = options;
+  const current = currentUser(options);
+  if (current === undefined) {
+    yield note("user", "Nobody is signed in, so nothing is mirrored for now.", "Sign in, or set ROO_USER_ID.");
+    return undefined;
+  }
+  const name = `\`${printable(current)}\``;
+  if (typeof userId === "function") yield ok("user", `The host says that the user is ${name}.`);
+  else if (userId || env["ROO_USER_ID"]) yield ok("user", `The user is ${name}, as the settings say.`);
+  else
+    yield note(
+      "user",
+      `The user is ${name}, an id of this machine and its user: no other machine shares these records.`,
+      "To share them, set ROO_USER_ID to the same value on each machine, and give each the same key.",
+    );
+  return current;
+}
+
+/** The host's function may do anything. */
+function currentUser(options: MirrorOptions): string | undefined {
+  try {
+    return new Identity(options).current;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,42 @@
+import { lookup } from "node:dns/promises";
+import type { MirrorOptions } from "../settings/options.js";
+import type { Settings } from "../settings/settings.js";
+import type { SettingSource } from "../settings/settings-reader.js";
+import { type Clock, systemClock } from "../sync/clock.js";
+import type { Patience } from "./patience.js";
+
+/** What an examination works with, so that a test can turn clocks and invent names. */
+export interface Parts {
+  readonly clock: Clock;
+  /** The addresses of a name. Rejects with a `code` as Node's `dns` does. */
+  readonly lookUp: (host: string) => Promise<readonly string[]>;
+}
+
+export const OWN_PARTS: Parts = {
+  clock: systemClock,
+  lookUp: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+};
+
+/** What has to be let go of in the end. */
+export interface Held {
+  close(): void;
+}
+
+/** What all checks know. */
+export interface Visit {
+  readonly options: MirrorOptions;
+  readonly patience: Patience;
+  readonly parts: Parts;
+  readonly settings: Settings;
+  readonly sources: ReadonlyMap<string, SettingSource>;
+  /** Closed in the end, also where nobody listens to the end. */
+  readonly held: Set<Held>;
+  /** Whose records are looked at; `undefined`: nobody is signed in. */
+  readonly userId: string | undefined;
+}
+
+/** As the user set it, or would: `REDIS_PORT`, or `redis.port` where a host's option says it. */
+export function nameOfSetting({ sources }: Pick<Visit, "sources">, option: string): string {
+  const source = sources.get(option);
+  return source === undefined || source.from === "option" ? option : source.variable;
+}
