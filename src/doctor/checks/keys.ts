@@ -1,4 +1,4 @@
-import { defaultKeyFile, describeIfExposed, FileKeyStore, SecretKeyStore } from "../../container/key-stores.js";
+import { defaultKeyFile, FileKeyStore, SecretKeyStore } from "../../container/key-stores.js";
 import { KeyRingError } from "../../sync/errors.js";
 import { MAKES_A_KEY, type MirrorKey, parseKeys } from "../../sync/key-ring.js";
 import { printable } from "../../sync/printable.js";
@@ -19,10 +19,10 @@ export async function* checkKeys(visit: Visit): Findings<readonly MirrorKey[] | 
   }
   const path = defaultKeyFile(options.env ?? process.env);
   const name = `the file ${printable(path)}`;
-  const keys = yield* checkStore(visit, new FileKeyStore(path), name, "See who owns it, and who may read it");
+  const store = new FileKeyStore(path);
+  const keys = yield* checkStore(visit, store, name, "See who owns it, and who may read it");
   if (keys === undefined || keys.length === 0) return keys;
-  const exposure = await describeIfExposed(path).catch(() => undefined);
-  if (exposure !== undefined)
+  if (store.warnings.length > 0)
     yield warning(
       "keys",
       `${capitalized(name)} can be read by others than its owner.`,
