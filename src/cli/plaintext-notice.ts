@@ -1,6 +1,6 @@
 import { warningsOf } from "../sync/plaintext.js";
 import type { RedisAddress } from "../sync/redis-address.js";
-import { printable } from "./table.js";
+import { printable } from "./printable.js";
 
 /**
  * Says on the error output, before anything is sent, that it goes unencrypted to another machine. The answer is where the

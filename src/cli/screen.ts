@@ -1,4 +1,4 @@
-import { stripVTControlCharacters } from "node:util";
+import { align } from "./table.js";
 
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 export type Style = keyof typeof CODES;
@@ -50,20 +50,11 @@ export class Screen {
 
   /** The first column to the left, the others to the right. */
   table(head: readonly string[], rows: readonly (readonly string[])[], indent = "   "): void {
-    const lengthOf = (cell: string) => stripVTControlCharacters(cell).length;
-    const widths = head.map((cell, column) =>
-      Math.max(lengthOf(cell), ...rows.map((row) => lengthOf(row[column] ?? ""))),
-    );
-    const format = (row: readonly string[]) =>
-      row
-        .map((cell, column) => {
-          const padding = " ".repeat(widths[column]! - lengthOf(cell));
-          return column === 0 ? cell + padding : padding + cell;
-        })
-        .join("   ");
+    const figures = new Set(head.keys());
+    figures.delete(0);
+    const [first, ...others] = align([head.map((cell) => this.paint("dim", cell)), ...rows], figures);
     this.line();
-    this.line(indent + this.paint("dim", format(head)));
-    for (const row of rows) this.line(indent + format(row));
+    for (const row of [first, ...others]) this.line(`${indent}${row}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { toJson } from "./json.js";
 import { UsageError } from "./usage-error.js";
 
 /** What a command says and asks; a parameter, so that both can be tested without a person. */
@@ -13,8 +14,6 @@ export interface Terminal {
 }
 
 export function thisTerminal(): Terminal {
-  // Whoever reads it may have read enough (`| head`), and what is being done goes on.
-  process.stdout.on("error", () => {});
   return {
     isInteractive: process.stdin.isTTY && process.stderr.isTTY,
     isPlain: !process.stdout.isTTY || Boolean(process.env["NO_COLOR"]),
@@ -52,8 +51,7 @@ export function say(text: string): number {
   return 0;
 }
 
-/** Why a command ends without having done what it was asked for. The answer is its exit status. */
-export function fail(reason: string): number {
-  console.error(reason);
-  return 1;
+/** The same for a program. */
+export function sayJson(document: unknown): number {
+  return say(toJson(document));
 }

@@ -266,10 +266,10 @@ describe("inspect", function () {
   it("says what it expected, and that Redis is not there", async () => {
     const absent = await RedisServer.absent();
     for (const [more, args, status, words] of [
-      [{}, ["a", "b"], 2, "Expected one user at most, got a b"],
+      [{}, ["a", "b"], 2, "Expected `inspect` to be given 1 argument at most, got 2"],
       [{}, ["--items", "x"], 2, "Expected --items to be a number, got `x`"],
       [{}, [""], 2, "Expected a user id, got an empty one"],
-      [{}, ["--values"], 2, "Unknown option '--values'"],
+      [{}, ["--values"], 2, "Expected an option of `inspect`, got `--values`"],
       [{ REDIS_PORT: "x" }, [], 1, "Expected `REDIS_PORT` to be an integer from 1 to 65535, got `x` (string)\n"],
       [{ REDIS_PORT: String(absent.port) }, [], 1, "The connection failed: ECONNREFUSED.\n"],
     ] as const) {

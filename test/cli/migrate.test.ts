@@ -349,10 +349,10 @@ describe("migrate", function () {
     await left("roo:7:2:tasks", [task("a", 1)]);
     const before = await everything();
     for (const [args, words] of [
-      [["a", "b"], "Expected one user at most, got a b"],
+      [["a", "b"], "Expected `migrate` to be given 1 argument at most, got 2"],
       [[""], "Expected a user id, got an empty one"],
       [[], "Expected --yes or --dry-run where nobody can be asked, got neither"],
-      [["--force"], "Unknown option '--force'"],
+      [["--force"], "Expected an option of `migrate`, got `--force`"],
     ] as const) {
       const { status, stderr } = await run(...args);
       expect(stderr).to.contain(words);

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { runCommand } from "../support/command.js";
+import { commandNames, runCommand } from "../support/command.js";
 import { hurriedMirror, KEY } from "../support/mirrors.js";
 import { RedisServer } from "../support/redis-server.js";
 
@@ -38,8 +38,7 @@ describe("a command that connects without TLS", function () {
     );
 
   it("says so once on the error output, where it goes to another machine", async () => {
-    const { stdout: help } = await runCommand({}, "--help");
-    const commands = [...help.matchAll(/^ {2}([a-z][a-z-]*) {2,}\S/gm)].map(([, name]) => name!);
+    const commands = await commandNames();
     expect(commands).to.include.members(["inspect", "purge", ...UNCONNECTED]);
     for (const command of commands.filter((name) => !UNCONNECTED.includes(name))) {
       expect(CALLS, "a command that is not tried here").to.have.property(command);

@@ -231,10 +231,10 @@ describe("purge", function () {
     await save({}, { customInstructions: "a" });
     const absent = await RedisServer.absent();
     for (const [more, args, status, words] of [
-      [{}, [], 2, "Expected the id of one user, got none"],
-      [{}, ["--yes"], 2, "Expected the id of one user, got none"],
-      [{}, ["a", "b"], 2, "Expected the id of one user, got a b"],
-      [{}, [""], 2, "Expected the id of one user, got none"],
+      [{}, [], 2, "Expected USER, got none"],
+      [{}, ["--yes"], 2, "Expected USER, got none"],
+      [{}, ["a", "b"], 2, "Expected `purge` to be given 1 argument at most, got 2"],
+      [{}, [""], 2, "Expected the id of one user, got an empty one"],
       [{}, ["alice"], 2, "Expected --yes or --dry-run where nobody can be asked, got neither"],
       [{ REDIS_PORT: "x" }, ["alice"], 1, "Expected `REDIS_PORT` to be an integer from 1 to 65535, got `x` (string)\n"],
       [{ REDIS_PORT: String(absent.port) }, ["alice"], 1, "The connection failed: ECONNREFUSED.\n"],

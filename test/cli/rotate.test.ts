@@ -444,8 +444,8 @@ describe("rotate", function () {
     await keep(OLD);
     await save([OLD], { a: CANARY });
     for (const [status, args, words] of [
-      [2, ["a", "b"], "Expected one user at most, got a b"],
-      [2, ["a", "--all-users"], "Expected no user, got a"],
+      [2, ["a", "b"], "Expected `rotate` to be given 1 argument at most, got 2"],
+      [2, ["a", "--all-users"], "Expected no user with --all-users, got one"],
       [2, [""], "Expected a user id, got an empty one"],
       [2, [], "Expected --yes or --dry-run where nobody can be asked, got neither"],
     ] as const) {

@@ -207,6 +207,6 @@ describe("support-bundle", function () {
     for (const args of [["alice", "bob"], ["--output", ""], [""], ["--unknown"]])
       expect((await runCommand(env, "support-bundle", ...args)).status, args.join(" ")).to.equal(2);
     const { stdout } = await runCommand(env, "support-bundle", "--help");
-    expect(stdout).to.contain("--anonymous").and.to.contain("--output FILE").and.to.contain("Never in it");
+    expect(stdout).to.contain("--anonymous").and.to.contain("--output <FILE>").and.to.contain("Never in it");
   });
 });

@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { align, displayWidth, printable, shorten } from "#dist/cli/table.js";
+import { printable, quoted } from "#dist/cli/printable.js";
+import { align, displayWidth, shorten, shownKey } from "#dist/cli/table.js";
 
 describe("a table on the terminal", () => {
   it("counts two columns for a wide character and none for a combining one", () => {
@@ -25,6 +26,16 @@ describe("a table on the terminal", () => {
       "abcd…",
       "笔记…",
     ]);
+  });
+
+  it("keeps of a key the record, whatever the ids before it are", () => {
+    expect(shownKey("roo:alice:laptop:taskHistory")).to.equal("roo:alice:laptop:taskHistory");
+    expect(shownKey(`roo:${"a".repeat(500)}:taskHistory`)).to.equal(`roo:${"a".repeat(35)}…:taskHistory`);
+    expect(displayWidth(shownKey("a:".repeat(500)))).to.equal(100);
+  });
+
+  it("quotes of what was typed the beginning", () => {
+    expect([quoted("a\n"), quoted("🚀".repeat(41))]).to.deep.equal(["`a\\u{a}`", `\`${"🚀".repeat(40)}…\``]);
   });
 
   it("lets nothing through that the terminal would obey", () => {

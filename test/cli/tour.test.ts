@@ -172,14 +172,14 @@ describe("the tour", () => {
     expect((await run(["tour", "--unknown"])).status).to.equal(2);
     const { status, stderr } = await run(["tuor"]);
     expect(status).to.equal(2);
-    expect(stderr).to.match(/^Expected a command \(tour, .*restore.*\), got `tuor`\n$/);
+    expect(stderr).to.match(/^Expected a command \(tour, .*restore.*\), got `tuor`: did you mean `tour`\?\n$/);
   });
 
   it("says how it is called", async () => {
     expect((await run(["--help"])).stdout)
       .to.contain("redis-mirrored <command>")
       .and.to.contain("tour");
-    expect((await run(["tour", "--help"])).stdout).to.contain("--history FILE");
+    expect((await run(["tour", "--help"])).stdout).to.contain("--history <FILE>");
     expect((await run(["--version"])).stdout).to.match(/^\d+\.\d+\.\d+\n$/);
   });
 });

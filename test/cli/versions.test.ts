@@ -87,9 +87,9 @@ describe("history and restore", () => {
 
   it("say what they expected", async () => {
     for (const [args, status, words] of [
-      [["history"], 2, "Expected the name of one record, got none"],
-      [["history", "nonsense"], 1, "Expected a record of the catalogue, got `nonsense`"],
-      [["restore", "provider"], 2, "Expected --version VERSION, got none"],
+      [["history"], 2, "Expected RECORD, got none"],
+      [["history", "nonsense"], 2, "Expected RECORD to be one of taskHistory, provider,"],
+      [["restore", "provider"], 2, "Expected `--version <VERSION>`, got none"],
       [["restore", "provider", "--version", "9"], 2, "got `9`, with which none begins"],
       [["restore", "provider", "--version", "1"], 2, "begin."],
     ] as const) {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { expect } from "chai";
+import { commandNames } from "../support/command.js";
 import { hurriedMirror } from "../support/mirrors.js";
 import { Plantation } from "./canaries.js";
 import * as bedding from "./canary-bed.js";
@@ -42,8 +43,7 @@ describe("no secret is shown by a command", function () {
   before(async () => {
     bed = await CanaryBed.open();
     files = new CommandFiles();
-    const { said } = await run(["?"], {});
-    names = /^Expected a command \((.*)\), got/.exec(said)![1]!.split(", ");
+    names = await commandNames();
   });
   after(async () => {
     files.remove();

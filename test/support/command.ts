@@ -11,6 +11,12 @@ export interface CommandOutcome {
   readonly stderr: string;
 }
 
+/** All commands there are, as `--help` lists them. */
+export async function commandNames(): Promise<string[]> {
+  const { stdout } = await runCommand({}, "--help");
+  return [...stdout.matchAll(/^ {2}([a-z][a-z-]*) {2,}\S/gm)].map(([, name]) => name!);
+}
+
 /** Runs `redis-mirrored` as a process of its own, with nobody to ask, and with no environment but the given one. */
 export async function runCommand(env: Record<string, string>, ...args: string[]): Promise<CommandOutcome> {
   const command = spawn(process.execPath, [MAIN, ...args], {

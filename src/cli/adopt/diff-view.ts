@@ -1,6 +1,6 @@
 import { structuredPatch } from "diff";
 import type { Screen } from "../screen.js";
-import { printable } from "../table.js";
+import { printable } from "../printable.js";
 import type { FileChange } from "./changes.js";
 
 const CONTEXT_LINES = 2;

@@ -1,5 +1,6 @@
 import type { Screen, Style } from "../screen.js";
-import { align, printable } from "../table.js";
+import { printable } from "../printable.js";
+import { align } from "../table.js";
 import type { DecoratorDialect } from "./compiler-options.js";
 import type { Finding, FindingStatus } from "./finding.js";
 import type { Host } from "./host.js";

@@ -1,4 +1,6 @@
-import { align, printable } from "../table.js";
+import { describeTime } from "../times.js";
+import { printable } from "../printable.js";
+import { align, shorten, shownKey } from "../table.js";
 import type { CarriedOut, KeptEntry } from "./carry-out.js";
 import type { LegacyEntry } from "./legacy-keys.js";
 import type { RecordPlan } from "./migration.js";
@@ -13,12 +15,12 @@ export interface FoundReport {
 export function describePlans({ userId, plans, agentKeys }: FoundReport): string[] {
   const lines =
     plans.length === 0
-      ? [`Redis holds nothing of \`${printable(userId)}\` that would have to be taken over.`]
+      ? [`Redis holds nothing of \`${printable(shorten(userId, 100))}\` that would have to be taken over.`]
       : overview(plans);
   if (agentKeys.length > 0)
     lines.push(
       "",
-      `${agentKeys.length} keys of agents (${printable(agentKeys[0]!)}${agentKeys.length > 1 ? " …" : ""}) are not the mirror's and stay as they are.`,
+      `${agentKeys.length} keys of agents (${shownKey(agentKeys[0]!)}${agentKeys.length > 1 ? " …" : ""}) are not the mirror's and stay as they are.`,
       "They may hold API keys in plain text.",
     );
   return lines;
@@ -36,13 +38,13 @@ function overview(plans: readonly RecordPlan[]): string[] {
 
 function rowOf(source: LegacyEntry, { record }: RecordPlan): string[] {
   const { redisKey, value, bytes, savedAtMs } = source;
-  const saved = savedAtMs === 0 ? "unknown" : new Date(savedAtMs).toISOString().slice(0, 19).replace("T", " ");
+  const saved = savedAtMs === 0 ? "unknown" : describeTime(new Date(savedAtMs));
   const count = Array.isArray(value) ? String(value.length) : "";
-  return [printable(redisKey), record.name, count, String(bytes), saved, record.encrypted ? "plain text!" : ""];
+  return [shownKey(redisKey), record.name, count, String(bytes), saved, record.encrypted ? "plain text!" : ""];
 }
 
 function describeOutcome({ kind, redisKey, reason, record, change }: RecordPlan): string {
-  const key = printable(redisKey);
+  const key = shownKey(redisKey);
   switch (kind) {
     case "merge":
       return `${change!.items.size} items added to ${key}`;
@@ -59,14 +61,14 @@ function describeOutcome({ kind, redisKey, reason, record, change }: RecordPlan)
   }
 }
 
-/** What was to be deleted and was not. */
+/** What was to be deleted and was not. The key as a whole: it is to be typed. */
 export function describeKept({ source, items }: KeptEntry): string {
   const tasks = items === 1 ? "1 task" : `${items} tasks`;
   const key = printable(source.redisKey);
   return `${tasks} of ${key} stay behind, so the key was kept. To delete it: redis-cli DEL '${key}'`;
 }
 
-/** The same as JSON. */
+/** The same for a program. */
 export function toReport({
   userId,
   plans,
@@ -74,7 +76,7 @@ export function toReport({
   isDone,
   deleted,
   kept,
-}: FoundReport & Omit<CarriedOut, "plans"> & { isDone: boolean }): string {
+}: FoundReport & Omit<CarriedOut, "plans"> & { isDone: boolean }): object {
   const records = plans.map(({ record, redisKey, kind, reason, change, sources }) => ({
     record: record.name,
     redisKey,
@@ -88,7 +90,7 @@ export function toReport({
       savedAt: source.savedAtMs === 0 ? null : new Date(source.savedAtMs).toISOString(),
     })),
   }));
-  const report = {
+  return {
     userId,
     isDone,
     records,
@@ -96,5 +98,4 @@ export function toReport({
     deleted: deleted.map(({ redisKey }) => redisKey),
     kept: kept.map(({ source, items }) => ({ redisKey: source.redisKey, itemsLeft: items })),
   };
-  return JSON.stringify(report, undefined, 2);
 }

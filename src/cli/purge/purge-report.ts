@@ -1,5 +1,5 @@
-import { MAX_ID_WIDTH, SHARED } from "../inspect.js";
-import { align, nameSome, printable, shorten } from "../table.js";
+import { printable } from "../printable.js";
+import { align, nameOfInstance, nameSome, shorten } from "../table.js";
 import type { FoundKey, Footprint } from "./user-footprint.js";
 
 export interface PurgeReport extends Footprint {
@@ -27,7 +27,7 @@ export function describeFootprint(report: PurgeReport): string[] {
   else {
     const rows = rowsOf(report).map(({ record, instanceId, keys, bytes }) => [
       record,
-      instanceId === undefined ? SHARED : shorten(printable(instanceId), MAX_ID_WIDTH),
+      nameOfInstance(instanceId),
       String(keys),
       bytes === undefined ? "unknown" : String(bytes),
     ]);
@@ -41,8 +41,8 @@ export function describeFootprint(report: PurgeReport): string[] {
   return lines;
 }
 
-/** The same as JSON. */
-export function toReport(report: PurgeReport, outcome: { removed: number; remaining: number } | undefined): string {
+/** The same for a program. */
+export function toReport(report: PurgeReport, outcome: { removed: number; remaining: number } | undefined): object {
   const { userId, ambiguous } = report;
   const records = rowsOf(report).map((row) => ({
     ...row,
@@ -52,8 +52,7 @@ export function toReport(report: PurgeReport, outcome: { removed: number; remain
   const { removed = 0, remaining = null } = outcome ?? {};
   const names = ambiguous.map(({ text }) => text);
   const isDone = outcome !== undefined;
-  const all = { userId, isDone, records, strangers: strangersOf(report), ambiguous: names, removed, remaining };
-  return JSON.stringify(all, undefined, 2);
+  return { userId, isDone, records, strangers: strangersOf(report), ambiguous: names, removed, remaining };
 }
 
 export function goingOf({ certain, ambiguous, isThorough }: PurgeReport): readonly FoundKey[] {

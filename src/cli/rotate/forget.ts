@@ -1,4 +1,5 @@
-import { fail, isAgreed, say } from "../terminal.js";
+import { Failure } from "../failure.js";
+import { isAgreed, say, sayJson } from "../terminal.js";
 import type { KeysAtHand } from "../keys/keys-at-hand.js";
 import { type Ciphertexts, forgetOlder, type RotateFlags, surveyOlder } from "./rotation.js";
 import { describeByKey, describeLeft, toEntries } from "./rotation-report.js";
@@ -10,9 +11,9 @@ export async function forget(where: Ciphertexts, atHand: KeysAtHand, flags: Rota
   const from = atHand.store?.path ?? "ROO_MIRROR_KEY";
   const left = [...older, ...unseen];
   const isFree = left.length === 0;
-  const isAsked = isFree && others.length > 0 && atHand.store !== undefined && !flags["dry-run"];
+  const isAsked = isFree && others.length > 0 && atHand.store !== undefined && !flags.dryRun;
   // What a killed one left there may hold keys that were forgotten since.
-  if (others.length === 0 && !flags["dry-run"]) await atHand.store?.file.removeDrafts();
+  if (others.length === 0 && !flags.dryRun) await atHand.store?.file.removeDrafts();
   if (!flags.json) {
     if (others.length === 0) say(`${from} holds one key, ${first}: there is none to forget.`);
     else if (isFree)
@@ -35,15 +36,15 @@ export async function forget(where: Ciphertexts, atHand: KeysAtHand, flags: Rota
   }
   const question = `Remove ${others.length === 1 ? "it" : "them"} from the key file? What lies elsewhere under them can then not be read.`;
   if (isAsked && !(flags.yes || (await isAgreed(question)))) return say("Nothing was changed.");
-  if (isAsked && !(await forgetOlder(atHand))) return fail(`${from} was changed meanwhile: run it again.`);
+  if (isAsked && !(await forgetOlder(atHand)))
+    throw new Failure("KEYS_CHANGED", `${from} was changed meanwhile: run it again.`);
   if (flags.json)
-    say(
-      JSON.stringify(
-        { isDone: isAsked, keyId: first, forgotten: isAsked ? others : [], left: toEntries([...left, ...unreadable]) },
-        null,
-        2,
-      ),
-    );
+    sayJson({
+      isDone: isAsked,
+      keyId: first,
+      forgotten: isAsked ? others : [],
+      left: toEntries([...left, ...unreadable]),
+    });
   else if (isAsked) say(`${from} holds ${first} alone.`);
   return isFree ? 0 : 1;
 }

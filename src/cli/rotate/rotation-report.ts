@@ -1,6 +1,6 @@
 import type { CiphertextSurvey, LeftCiphertext, ReencryptionReport } from "../../sync/reencryption.js";
 import type { Ciphertext } from "../../sync/ciphertexts.js";
-import { align, printable } from "../table.js";
+import { align, shownId, shownKey } from "../table.js";
 
 const REASONS: Readonly<Record<LeftCiphertext["reason"], string>> = {
   "unknown-key": "under a key that is not at hand",
@@ -52,8 +52,8 @@ export function describeByKey(ciphertexts: readonly Ciphertext[]): string[] {
 export function describeLeft(left: readonly LeftCiphertext[]): string[] {
   return align(
     left.map(({ redisKey, keptVersion, keyId, reason }) => [
-      `  ${printable(redisKey)}`,
-      keptVersion === undefined ? "" : printable(keptVersion),
+      `  ${shownKey(redisKey)}`,
+      keptVersion === undefined ? "" : shownId(keptVersion),
       nameOf(keyId),
       REASONS[reason],
     ]),
@@ -71,5 +71,5 @@ export function toEntries(left: readonly (Ciphertext & { readonly reason?: strin
 }
 
 function nameOf(keyId: string | undefined): string {
-  return keyId === undefined ? "(no id)" : printable(keyId);
+  return keyId === undefined ? "(no id)" : shownId(keyId);
 }

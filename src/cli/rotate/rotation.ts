@@ -18,7 +18,7 @@ export interface Ciphertexts {
 }
 
 export interface RotateFlags {
-  readonly "dry-run": boolean;
+  readonly dryRun: boolean;
   readonly yes: boolean;
   readonly json: boolean;
 }

@@ -9,7 +9,7 @@ import type { PrivateRedisServer } from "../redis-server.js";
 import { mirroredPart, RedisView } from "./redis-view.js";
 import { formatBytes, formatMs, type Screen } from "../screen.js";
 import { type LocalState, readLocal, type Stretch, WorkingSession } from "./session.js";
-import { judge, medianOf } from "./verdict.js";
+import { judge, medianOf, type Verdict } from "./verdict.js";
 
 /** `given`: the user's own, named by the environment. `none`: there is no server to be had, and nobody listens on the port. */
 export type RedisPlace =
@@ -44,8 +44,8 @@ export class TourGuide {
     this.#screen = options.screen;
   }
 
-  /** The answer: whether every promise that could be measured was kept. */
-  async show(): Promise<boolean> {
+  /** The answer: of each promise what was measured. */
+  async show(): Promise<Verdict[]> {
     const { place, history, profiles, saves } = this.#options;
     const hasRedis = place.kind !== "none";
     this.#welcome();
@@ -224,7 +224,7 @@ export class TourGuide {
     return this.#dropped === undefined ? "" : `; not mirrored: ${this.#dropped}`;
   }
 
-  #conclude(measurements: Parameters<typeof judge>[0]): boolean {
+  #conclude(measurements: Parameters<typeof judge>[0]): Verdict[] {
     const verdicts = judge(measurements);
     const mark = (isKept: boolean | undefined) =>
       isKept === undefined
@@ -238,7 +238,7 @@ export class TourGuide {
       this.#screen.line(`   ${" ".repeat(12)}${this.#screen.paint("dim", measured)}`);
     }
     this.#screen.line();
-    return verdicts.every(({ isKept }) => isKept !== false);
+    return verdicts;
   }
 
   async #open(name: string): Promise<FileContext> {

@@ -506,20 +506,14 @@ export { activate };
   });
 
   describe("a call that cannot be understood", () => {
-    for (const [title, args, said] of [
-      ["a folder that is none", ["--check"], "Expected a folder, got `/nowhere/at/all`"],
-      ["two folders", ["elsewhere"], "Expected one folder at most"],
-      ["a check that undoes", ["--check", "--undo"], "Expected --check or --undo, got both"],
-    ] as const) {
-      it(`is ${title}`, async () => {
-        open({});
-        const error: unknown = await checkout!
-          .run(args, undefined, "/nowhere/at/all")
-          .catch((reason: unknown) => reason);
-        expect(error).to.have.property("name", "UsageError");
-        expect(error).to.have.property("message").that.contains(said);
-      });
-    }
+    it("is a folder that is none", async () => {
+      open({});
+      const error: unknown = await checkout!
+        .run(["--check"], undefined, "/nowhere/at/all")
+        .catch((reason: unknown) => reason);
+      expect(error).to.have.property("name", "UsageError");
+      expect(error).to.have.property("message").that.contains("Expected a folder, got `/nowhere/at/all`");
+    });
 
     it("is a host whose package.json is none", async () => {
       const files = { ...miniatureHost("one-array"), "src/package.json": "{ not JSON" };

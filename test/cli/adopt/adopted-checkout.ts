@@ -1,4 +1,4 @@
-import { adopt } from "#dist/cli/adopt.js";
+import { adoptCommand } from "#dist/cli/adopt.js";
 import { TemporaryFolder } from "../../support/temporary-folder.js";
 import { type Files, readFiles, writeFiles } from "./miniature-hosts.js";
 
@@ -32,7 +32,7 @@ export class AdoptedCheckout {
   async run(args: readonly string[], answer?: boolean | (() => boolean), folder = this.path): Promise<Answer> {
     let said = "";
     const asked: string[] = [];
-    const status = await adopt([folder, ...args], {
+    const command = adoptCommand({
       isInteractive: answer !== undefined,
       isPlain: true,
       write: (text) => void (said += text),
@@ -41,7 +41,8 @@ export class AdoptedCheckout {
         return Promise.resolve(typeof answer === "function" ? answer() : answer === true);
       },
     });
-    return { status, said, asked };
+    await command.parseAsync([folder, ...args], { from: "user" });
+    return { status: command.status!, said, asked };
   }
 
   remove(): void {

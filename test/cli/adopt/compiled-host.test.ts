@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { adopt } from "#dist/cli/adopt.js";
+import { adopt } from "#dist/cli/adopt/run.js";
 import { HOST_KINDS, miniatureHost, writeFiles } from "./miniature-hosts.js";
 
 const ROOT = dirname(createRequire(import.meta.url).resolve("redis-mirrored/package.json"));
@@ -24,8 +24,9 @@ describe("what an adoption inserts", () => {
       this.timeout(60_000);
       for (const kind of HOST_KINDS) {
         writeFiles(join(folder, kind), miniatureHost(kind));
+        const options = { yes: true, check: false, undo: false, json: false };
         const terminal = { isInteractive: false, isPlain: true, write: () => {}, ask: () => Promise.resolve(false) };
-        expect(await adopt([join(folder, kind), "--yes"], terminal)).to.equal(0);
+        expect(await adopt(options, join(folder, kind), terminal)).to.equal(0);
       }
       const compilerOptions = {
         experimentalDecorators: dialect === "legacy",
