@@ -1,9 +1,9 @@
 // Whether the package, as npm would pack it now, holds what it should and nothing else: `npm run check:tarball`.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, posix } from "node:path";
 import { conclude } from "./locked-packages.mjs";
+import { secretsIn } from "./shipped-secrets.mjs";
 
 /** Each file is of one of these kinds, and of each kind there is one. What is compiled has a source in `src`. */
 const KINDS = [
@@ -17,14 +17,6 @@ const KINDS = [
   { name: "sources", form: /^src\/([a-z-]+\/)*[a-z-]+\.ts$/ },
   { name: "compiled sources", form: /^dist\/(([a-z-]+\/)*[a-z-]+)\.(js|d\.ts)(\.map)?$/, isOfSource: true },
   { name: "the extension, bundled", form: /^dist\/bundle\/([a-z-]+\.cjs|third-party-licences\.txt)$/ },
-];
-
-/** What tells a secret, or a machine, whatever file it is in. */
-const SECRETS = [
-  { name: "a private key", form: /-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]/ },
-  { name: "a token", form: /\b(npm_[A-Za-z0-9]{36}|gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{22}|AKIA[0-9A-Z]{16})\b/ },
-  { name: "a token of npm's settings", form: /:_(authToken|password|auth)\s*=/ },
-  { name: "the path of this machine", form: pathsOfMachine() },
 ];
 
 const MAX_UNPACKED_BYTES = 5_000_000;
@@ -53,7 +45,7 @@ function problemsOf(path) {
   const [, name] = kind.form.exec(path);
   if (kind.isOfSource === true && !existsSync(`src/${name}.ts`)) return [`${path} is compiled from what is not there`];
   const text = readFileSync(path, "utf8");
-  const found = SECRETS.filter(({ form }) => form.test(text)).map((secret) => `${path} holds ${secret.name}`);
+  const found = secretsIn(path, text);
   return path.endsWith(".map") ? [...found, ...problemsOfMap(path, JSON.parse(text))] : found;
 }
 
@@ -72,13 +64,6 @@ function namedByManifest() {
     typeof entry === "string" ? [entry] : Object.values(entry),
   );
   return [main, types, ...Object.values(bin), ...entries].filter(Boolean).map((path) => posix.normalize(path));
-}
-
-function pathsOfMachine() {
-  const escaped = [process.cwd(), homedir()]
-    .filter((path) => path.length > 1)
-    .map((path) => path.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`(${escaped.join("|")})(?![\\w.-])`);
 }
 
 function pack() {
