@@ -4,10 +4,13 @@ import { KeySpace, NodeRedisGateway } from "redis-mirrored";
 import { findFootprint } from "#dist/cli/purge/user-footprint.js";
 import { bookkeepingKey, folderOf } from "#dist/sync/keys.js";
 import { parseKey, UserKeys } from "#dist/sync/user-keys.js";
+import { runCommand } from "../support/command.js";
 import { HOSTILE_IDS } from "../support/hostile-ids.js";
+import { hurriedMirror, KEY, saveBriefly } from "../support/mirrors.js";
 import { addressOf } from "../support/redis-address.js";
 import { RedisCluster } from "../support/redis-cluster.js";
 import { RedisServer } from "../support/redis-server.js";
+import { TemporaryFolder } from "../support/temporary-folder.js";
 
 const anyId = fc.oneof(
   fc.string({ unit: "binary", maxLength: 8 }),
@@ -126,6 +129,62 @@ describe("ids of whatever characters", function () {
       for (const [index, userId] of HOSTILE_IDS.entries())
         expect(heard[index]).to.have.members(keysOf(userId, index % 2 === 1));
     });
+  });
+
+  describe("of 10 KB", () => {
+    let server: RedisServer;
+    let folder: TemporaryFolder;
+    before(async () => {
+      server = await RedisServer.start();
+      folder = new TemporaryFolder();
+    });
+    after(async () => {
+      folder.remove();
+      await server.kill();
+    });
+
+    for (const [title, userId, instanceId] of [
+      ["of a user", "x".repeat(10_240), ""],
+      [
+        "of a user and of an instance, in characters that take three bytes each",
+        ":".repeat(10_240),
+        "*".repeat(10_240),
+      ],
+    ] as const)
+      it(`${title}: are saved and restored, and \`inspect\`, \`history\` and \`restore\` find what is theirs`, async () => {
+        const owner = { userId, ...(instanceId !== "" && { instanceId }) };
+        const neighbour = `${userId}y`;
+        const [earlier, later] = [{ apiConfigs: { first: {} } }, { apiConfigs: { second: {} } }];
+        await saveBriefly(server.port, owner, { provider: earlier });
+        await saveBriefly(server.port, owner, { provider: later, taskHistory: [{ id: "a", ts: 1, task: "a" }] });
+        await saveBriefly(server.port, { ...owner, userId: neighbour }, { provider: later });
+        const env = {
+          HOME: folder.path,
+          REDIS_URL: `redis://127.0.0.1:${server.port}`,
+          ROO_MIRROR_KEY: KEY,
+          ROO_USER_ID: userId,
+          ROO_INSTANCE_ID: instanceId,
+        };
+        async function run(...args: string[]): Promise<string> {
+          const { status, stdout, stderr } = await runCommand(env, ...args);
+          expect(stderr).to.equal("");
+          expect(status, stdout).to.equal(0);
+          return stdout;
+        }
+
+        const shown = JSON.parse(await run("inspect", userId, "--json")) as { records: object[] };
+        expect(shown).to.include({ userId });
+        expect(shown.records).to.have.length(2);
+        for (const each of shown.records) expect(each).to.include({ instanceId: instanceId || null });
+        const versions = JSON.parse(await run("history", "provider", "--json")) as { version: string }[];
+        expect(versions).to.have.length(2);
+        await run("inspect", userId);
+        await run("restore", "provider", "--version", versions[1]!.version);
+        const { mirror, service } = hurriedMirror(server.port, owner);
+        expect(await service.get({ userId, record: "provider" })).to.deep.equal(earlier);
+        expect(await service.get({ userId: neighbour, record: "provider" })).to.deep.equal(later);
+        await mirror.close();
+      });
   });
 
   it("do not meet on a cluster either, node by node", async () => {
