@@ -4,7 +4,7 @@ import { resolveSettings } from "../settings/resolve-settings.js";
 import { describeProblem, type Settings } from "../settings/settings.js";
 import { UserKeys } from "../sync/user-keys.js";
 import { Failure } from "./failure.js";
-import { noticePlaintext } from "./plaintext-notice.js";
+import { noticeLearnt, noticePlaintext } from "./plaintext-notice.js";
 import { UsageError } from "./usage-error.js";
 
 /** What a command and the environment say. @throws Failure with all that is wrong with it. */
@@ -33,6 +33,7 @@ export async function withUserKeys<Result>(
   noticePlaintext(address);
   const keys = await UserKeys.open(address, userId);
   try {
+    noticeLearnt([keys]);
     return await work(keys);
   } finally {
     keys.close();
@@ -48,6 +49,7 @@ export async function withAllServers<Result>(
   noticePlaintext(address);
   const servers = await UserKeys.openAll(address, userId);
   try {
+    noticeLearnt(servers);
     return await work(servers);
   } finally {
     for (const server of servers) server.close();

@@ -1,5 +1,6 @@
 import { warningsOf } from "../sync/plaintext.js";
 import type { RedisAddress } from "../sync/redis-address.js";
+import type { UserKeys } from "../sync/user-keys.js";
 import { printable } from "./printable.js";
 
 /**
@@ -15,4 +16,9 @@ export function noticePlaintext(...addresses: readonly RedisAddress[]): (message
   };
   for (const warning of addresses.flatMap(warningsOf)) warn(`redis-mirrored: ${warning}`);
   return warn;
+}
+
+/** The same of servers that only sentinels or a cluster's nodes have named. */
+export function noticeLearnt(servers: readonly UserKeys[], warn = noticePlaintext()): void {
+  for (const warning of servers.flatMap(({ warnings }) => warnings)) warn(`redis-mirrored: ${warning}`);
 }

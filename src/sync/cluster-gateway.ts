@@ -3,6 +3,7 @@ import type { StoredBody } from "./compression.js";
 import { ConnectionLostError, MirrorError, NotServedError, RefusedError } from "./errors.js";
 import { majorityOf } from "./majority.js";
 import { NodeRedisGateway } from "./node-redis-gateway.js";
+import { warningsOfLearnt } from "./plaintext.js";
 import {
   DEFAULT_DEADLINES,
   type GatewayDeadlines,
@@ -76,6 +77,10 @@ export class ClusterGateway implements RedisGateway {
 
   get isConnected(): boolean {
     return this.#gateways.some(({ isConnected }) => isConnected);
+  }
+
+  get warnings(): readonly string[] {
+    return warningsOfLearnt(this.#address, this.#map.primaries);
   }
 
   /** To all primaries; one is enough to go on. */

@@ -26,6 +26,7 @@ import { ConnectionLostError, MirrorError, NotServedError, RefusedError, Unreada
 import { bookkeepingKey } from "./keys.js";
 import { pipeline } from "./pipeline.js";
 import { flagsOf, PUT_SCRIPT, PUT_SCRIPT_SHA } from "./put-script.js";
+import { warningsOfLearnt } from "./plaintext.js";
 import { DEFAULT_DEADLINES, type GatewayDeadlines, type RedisAddress, type RedisEndpoint } from "./redis-address.js";
 import type {
   ChangeListener,
@@ -86,6 +87,8 @@ export class NodeRedisGateway implements RedisGateway {
   readonly #scripts = new ScriptCaller();
   #isClosed = false;
   #client: Client | undefined;
+  /** Who it was when the sentinels were last asked. */
+  #primary: RedisEndpoint | undefined;
   /** By when there must be answers to what is under way. */
   readonly #expected = new Set<{ readonly untilMs: number }>();
   #opening: { readonly promise: Promise<void>; readonly abandon: () => void } | undefined;
@@ -104,6 +107,10 @@ export class NodeRedisGateway implements RedisGateway {
 
   get isConnected(): boolean {
     return this.#client !== undefined;
+  }
+
+  get warnings(): readonly string[] {
+    return this.#primary === undefined ? [] : warningsOfLearnt(this.#address, [this.#primary]);
   }
 
   connect(): Promise<void> {
@@ -270,7 +277,8 @@ export class NodeRedisGateway implements RedisGateway {
   async #locate(): Promise<RedisEndpoint> {
     const { sentinels, tls } = this.#address;
     if (sentinels === undefined) return this.#address;
-    return locatePrimary(sentinels, tls, this.#deadlines.connectMs / 2, this.#clock);
+    this.#primary = await locatePrimary(sentinels, tls, this.#deadlines.connectMs / 2, this.#clock);
+    return this.#primary;
   }
 
   #deadlineMs(bytes: number): number {

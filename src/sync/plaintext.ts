@@ -1,5 +1,5 @@
 import { BlockList, isIP } from "node:net";
-import type { RedisAddress } from "./redis-address.js";
+import type { RedisAddress, RedisEndpoint } from "./redis-address.js";
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
@@ -20,17 +20,39 @@ export function isLoopback(host: string): boolean {
   return LOOPBACK.check(host, family === 4 ? "ipv4" : "ipv6");
 }
 
+/** Who sent the mirror there may name a thousand. */
+const MAX_NAMED = 5;
+
 /**
  * A sentence where something goes unencrypted to what is not this machine: to the server, or to any of the sentinels or
- * nodes of a cluster that the settings name. What these name in turn is not looked at.
+ * nodes of a cluster that the settings name. What these name in turn: `warningsOfLearnt`.
  */
-export function warningsOf({ host, tls, sentinels, cluster }: RedisAddress): readonly string[] {
+export function warningsOf({ tls, ...address }: RedisAddress): readonly string[] {
   if (tls !== undefined) return [];
-  const hosts = (cluster ?? sentinels?.endpoints ?? [{ host }]).map((endpoint) => endpoint.host);
-  const others = [...new Set(hosts)].filter((each) => !isLoopback(each));
-  if (others.length === 0) return [];
-  const names = others.every(isShowableHost) ? others.join(", ") : "Redis";
-  return [
-    `What goes to ${names} is not encrypted: whoever is on the way can read and change it, and takes the password. Use rediss:// or REDIS_TLS=true.`,
-  ];
+  const hosts = namedHosts(address).filter((each) => !isLoopback(each));
+  return hosts.length === 0
+    ? []
+    : [warningOf(hosts.every((each) => isShowableHost(each)) ? hosts.join(", ") : "Redis")];
+}
+
+/** The same of the servers that sentinels or nodes of a cluster have named, and the settings have not. */
+export function warningsOfLearnt(
+  { tls, ...address }: RedisAddress,
+  endpoints: readonly RedisEndpoint[],
+): readonly string[] {
+  if (tls !== undefined) return [];
+  const named = new Set(namedHosts(address));
+  const hosts = [...new Set(endpoints.map(({ host }) => host))].filter((each) => !isLoopback(each) && !named.has(each));
+  if (hosts.length === 0) return [];
+  const shown = hosts.slice(0, MAX_NAMED).map((each) => (isShowableHost(each) ? each : "Redis"));
+  const more = hosts.length > MAX_NAMED ? ` and ${hosts.length - MAX_NAMED} more` : "";
+  return [warningOf(shown.join(", ") + more)];
+}
+
+function namedHosts({ host, sentinels, cluster }: Omit<RedisAddress, "tls">): string[] {
+  return [...new Set((cluster ?? sentinels?.endpoints ?? [{ host }]).map((endpoint) => endpoint.host))];
+}
+
+function warningOf(names: string): string {
+  return `What goes to ${names} is not encrypted: whoever is on the way can read and change it, and takes the password. Use rediss:// or REDIS_TLS=true.`;
 }

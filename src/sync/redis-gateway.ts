@@ -152,6 +152,9 @@ export interface RedisGateway {
   readonly connections: number;
   readonly isConnected: boolean;
 
+  /** Of the servers that it was sent to by others and talks to now, a sentence each: part of the status. Default: none. */
+  readonly warnings?: readonly string[];
+
   /** Called when an established connection ends without having been asked to. */
   onConnectionLost: (() => void) | undefined;
 

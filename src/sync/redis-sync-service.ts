@@ -289,7 +289,7 @@ export class RedisSyncService {
   /** A copy: it does not change any more. */
   get status(): MirrorStatus {
     const reason = this.#health.reason ?? this.#held.reason;
-    const warnings = this.#warnings();
+    const warnings = [...this.#warnings(), ...(this.#gateway.warnings ?? [])];
     return {
       ...this.#health,
       ...(reason !== undefined && { reason }),

@@ -3,6 +3,7 @@ import { type Client, destroy, expectReplies, openConnection } from "./connectio
 import { ConnectionLostError, RefusedError, UnreadableValueError } from "./errors.js";
 import { encodeId, KeySpace } from "./keys.js";
 import { NodeRedisGateway } from "./node-redis-gateway.js";
+import { warningsOfLearnt } from "./plaintext.js";
 import { DEFAULT_DEADLINES, type GatewayDeadlines, type RedisAddress, type RedisEndpoint } from "./redis-address.js";
 import { AS_BYTES, classify } from "./replies.js";
 import { expectPrimary, locatePrimary } from "./sentinels.js";
@@ -63,12 +64,21 @@ export function decodeId(encoded: string): string | undefined {
 
 /** The keys of one user, whatever instance they are of, on the server that has them. For whoever looks, not for the engine. */
 export class UserKeys {
+  /** Where sentinels or a cluster's nodes sent it: what is not as safe there as it could be, a sentence each. */
+  readonly warnings: readonly string[];
   readonly #client: Client;
   readonly #pattern: string;
   readonly #deadlines: GatewayDeadlines;
   readonly #clock: Clock;
 
-  private constructor(client: Client, pattern: string, deadlines: GatewayDeadlines, clock: Clock) {
+  private constructor(
+    client: Client,
+    pattern: string,
+    warnings: readonly string[],
+    deadlines: GatewayDeadlines,
+    clock: Clock,
+  ) {
+    this.warnings = warnings;
     this.#client = client;
     this.#pattern = pattern;
     this.#deadlines = deadlines;
@@ -90,8 +100,15 @@ export class UserKeys {
     address: RedisAddress,
     deadlines: GatewayDeadlines,
     clock: Clock,
+    named = address,
   ): Promise<UserKeys> {
-    const { promise } = openConnection(() => locate(address, pattern, deadlines, clock), {
+    let warnings: readonly string[] = [];
+    const find = async () => {
+      const endpoint = await locate(address, pattern, deadlines, clock);
+      warnings = warningsOfLearnt(named, [endpoint]);
+      return endpoint;
+    };
+    const { promise } = openConnection(find, {
       address,
       // Who has to be asked for the way first takes a connection of its own.
       deadlineMs: 2 * deadlines.connectMs,
@@ -106,7 +123,7 @@ export class UserKeys {
       clock,
       isHoldingProcess: true,
     });
-    return new UserKeys(client, pattern, deadlines, clock);
+    return new UserKeys(client, pattern, warnings, deadlines, clock);
   }
 
   /** To each server that may have a key: on a cluster to all primaries. @throws ConnectionLostError @throws RefusedError */
@@ -126,7 +143,7 @@ export class UserKeys {
     });
     const pattern = patternOf(address, userId);
     const openings = map.primaries.map((endpoint) =>
-      UserKeys.#openFor(pattern, { ...address, ...endpoint, cluster: undefined }, deadlines, clock),
+      UserKeys.#openFor(pattern, { ...address, ...endpoint, cluster: undefined }, deadlines, clock, address),
     );
     const opened = await Promise.allSettled(openings);
     const failed = opened.find((each) => each.status === "rejected");

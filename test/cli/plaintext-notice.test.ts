@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { commandNames, runCommand } from "../support/command.js";
 import { hurriedMirror, KEY } from "../support/mirrors.js";
+import { ScriptedServer } from "../support/scripted-server.js";
 import { RedisServer } from "../support/redis-server.js";
 
 /** Those that talk to no Redis. */
@@ -49,6 +50,25 @@ describe("a command that connects without TLS", function () {
         `${command}: ${stderr}`,
       ).to.deep.equal(["0.0.0.0"]);
       expect(stdout).not.to.match(NOTICE);
+    }
+  });
+
+  it("says so where only a sentinel of this machine has named the other", async () => {
+    const sentinel = await ScriptedServer.start();
+    const port = String(server.port);
+    sentinel.replies.set("SENTINEL", `*2\r\n$7\r\n0.0.0.0\r\n$${port.length}\r\n${port}`);
+    const env = { REDIS_SENTINELS: `127.0.0.1:${sentinel.port}`, ROO_USER_ID: "alice", ROO_MIRROR_KEY: KEY };
+    try {
+      // The tour kills its server, and takes one alone.
+      for (const command of Object.keys(CALLS).filter((name) => name !== "tour")) {
+        const { stderr } = await runCommand(env, command, ...CALLS[command]!);
+        expect(
+          [...stderr.matchAll(NOTICE)].map(([, name]) => name),
+          `${command}: ${stderr}`,
+        ).to.deep.equal(["0.0.0.0"]);
+      }
+    } finally {
+      await sentinel.stop();
     }
   });
 

@@ -1,7 +1,9 @@
 import { expect } from "chai";
 import { createMirror, type MirrorOptions, TOKENS } from "redis-mirrored";
+import { warningsOfLearnt } from "#dist/sync/plaintext.js";
 import { FakeGateway } from "../support/fake-gateway.js";
 import { KEY, untilEvent } from "../support/mirrors.js";
+import { addressOf } from "../support/redis-address.js";
 
 const NOTE = { userId: "alice", record: "customInstructions" };
 
@@ -87,6 +89,42 @@ describe("a connection that is not encrypted", () => {
     const endpoints = ["127.0.0.1:1", "redis.example:1", "redis.example:2", "10.0.0.1"];
     for (const redis of [{ sentinels: endpoints }, { cluster: endpoints }])
       expect(warningsWith(redis)).to.deep.equal([WARNING.replace("example", "example, 10.0.0.1")]);
+  });
+
+  it("is one too to whom only sentinels or nodes have named, once that is known", async () => {
+    const lines: string[] = [];
+    const gateway = new FakeGateway();
+    const mirror = createMirror({
+      redis: { sentinels: ["127.0.0.1"] },
+      userId: "alice",
+      keys: [KEY],
+      env: {},
+      timings: { batchWindowMs: 1 },
+      logger: { info: () => {}, warn: (line) => void lines.push(line) },
+    });
+    mirror.container.rebind(TOKENS.RedisGateway).toConstantValue(gateway);
+    const service = mirror.container.get(TOKENS.RedisSyncService);
+    expect(mirror.status).not.to.have.property("warnings");
+    gateway.warnings = [WARNING];
+    service.set(NOTE, "0");
+    await mirror.flush();
+    expect(mirror.status.warnings).to.deep.equal([WARNING]);
+    await mirror.close();
+    expect(lines).to.deep.equal([`redis-mirrored: ${WARNING}`]);
+  });
+
+  it("names those that were learnt and are not this machine or named already, the first five of many", () => {
+    const at = (...hosts: string[]) => hosts.map((host) => ({ host, port: 1 }));
+    const address = { ...addressOf(1), cluster: at("127.0.0.1", "a.example") };
+    const many = ["b", "c", "d", "e", "f", "g", "h"].map((name) => `${name}.example`);
+    expect(warningsOfLearnt(address, at("a.example", "localhost", "redis.example", "redis.example"))).to.deep.equal([
+      WARNING,
+    ]);
+    expect(warningsOfLearnt(address, at("a.example", "localhost"))).to.deep.equal([]);
+    expect(warningsOfLearnt(address, at(...many))).to.deep.equal([
+      WARNING.replace("redis.example", "b.example, c.example, d.example, e.example, f.example and 2 more"),
+    ]);
+    expect(warningsOfLearnt({ ...address, tls: { ca: undefined } }, at(...many))).to.deep.equal([]);
   });
 
   it("is told without what stands for a host and is none", () => {

@@ -46,6 +46,7 @@ export class FakeGateway implements RedisGateway {
   pings = 0;
   reads = 0;
   isConnected = false;
+  warnings: readonly string[] = [];
   isClosed = false;
   connections = 0;
   onConnectionLost: (() => void) | undefined;

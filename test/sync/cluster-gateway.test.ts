@@ -40,8 +40,9 @@ const set = (redisKey: string): WireWrite => ({
 
 type Share = readonly [from: number, to: number, primary: ScriptedServer];
 
-function slotsReply(shares: readonly Share[]): string {
-  const ranges = shares.map(([from, to, { port }]) => `*3\r\n:${from}\r\n:${to}\r\n*2\r\n$9\r\n127.0.0.1\r\n:${port}`);
+function slotsReply(shares: readonly Share[], host = "127.0.0.1"): string {
+  const at = `*2\r\n$${host.length}\r\n${host}`;
+  const ranges = shares.map(([from, to, { port }]) => `*3\r\n:${from}\r\n:${to}\r\n${at}\r\n:${port}`);
   return [`*${shares.length}`, ...ranges].join("\r\n");
 }
 
@@ -118,6 +119,17 @@ describe("the gateway to a cluster", () => {
       await until("the primaries are connected", async () => gateway.connections === 3);
       await until("the guide is let go", async () => guide.connections === 0);
       expect([low.connections, high.connections, gateway.isConnected]).to.deep.equal([1, 1, true]);
+    });
+
+    it("and warns of nodes that are not this machine, as those that are named are", async () => {
+      await open([guide]).connect();
+      expect(gateway.warnings).to.deep.equal([]);
+      gateway.close();
+      // This machine too, but by no name that says so.
+      guide.replies.set("CLUSTER", slotsReply([[0, LAST_SLOT, low]], "0.0.0.0"));
+      await open([guide]).connect();
+      expect(gateway.warnings).to.have.length(1);
+      expect(gateway.warnings[0]).to.match(/^What goes to 0\.0\.0\.0 is not encrypted: /);
     });
 
     it("from the address itself where no nodes are named", async () => {

@@ -122,6 +122,21 @@ describe("the sentinels", () => {
         expect(gateway.isConnected).to.equal(false);
       });
 
+    it("is warned of where it is not this machine, as the sentinels are, and nothing is encrypted", async () => {
+      primary.replies.set("ROLE", "*1\r\n$6\r\nmaster");
+      await gateway.connect();
+      expect(gateway.warnings).to.deep.equal([]);
+      gateway.close();
+      // This machine too, but by no name that says so.
+      const elsewhere = { host: "0.0.0.0", port: primary.port };
+      say(elsewhere, elsewhere, elsewhere);
+      gateway = new NodeRedisGateway(address, deadlines);
+      expect(gateway.warnings).to.deep.equal([]);
+      await gateway.connect();
+      expect(gateway.warnings).to.have.length(1);
+      expect(gateway.warnings[0]).to.match(/^What goes to 0\.0\.0\.0 is not encrypted: /);
+    });
+
     it("has half of the time left where most of the sentinels are silent", async () => {
       const named = servers[2]!.replies.get("SENTINEL");
       say("", "", named);

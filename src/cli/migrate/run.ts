@@ -9,7 +9,7 @@ import type { RedisGateway } from "../../sync/redis-gateway.js";
 import { UserKeys } from "../../sync/user-keys.js";
 import { Failure } from "../failure.js";
 import { settingsInForce, userInForce } from "../in-force.js";
-import { noticePlaintext } from "../plaintext-notice.js";
+import { noticeLearnt, noticePlaintext } from "../plaintext-notice.js";
 import { isAgreed, say, sayJson } from "../terminal.js";
 import { carryOut } from "./carry-out.js";
 import { findLegacy, type LegacyEntry } from "./legacy-keys.js";
@@ -37,6 +37,7 @@ export async function migrate(flags: MigrateOptions, user: string | undefined): 
   let keys: UserKeys | undefined;
   try {
     keys = await UserKeys.open(legacyAddress, userId);
+    noticeLearnt([keys], warn);
     return await run({ keys, mirror, settings, isSameServer: legacyAddress === settings.address }, userId, flags);
   } finally {
     keys?.close();

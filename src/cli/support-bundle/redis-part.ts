@@ -4,6 +4,7 @@ import { type RecordSurvey, surveyRecords } from "../../sync/record-survey.js";
 import { Catalogue } from "../../sync/records.js";
 import { UserKeys } from "../../sync/user-keys.js";
 import { warningsOf } from "../../sync/plaintext.js";
+import { noticeLearnt } from "../plaintext-notice.js";
 import type { Names } from "./names.js";
 
 /** What a server says of itself without being asked for more than its greeting, which no access list forbids. */
@@ -29,9 +30,11 @@ export interface RedisPart {
 export async function redisPart(settings: Settings, userId: string, names: Names): Promise<RedisPart> {
   let keys: UserKeys | undefined;
   let server: RedisPart["server"] = null;
-  const isPlaintext = warningsOf(settings.address).length > 0;
+  let isPlaintext = warningsOf(settings.address).length > 0;
   try {
     keys = await UserKeys.open(settings.address, userId);
+    noticeLearnt([keys]);
+    isPlaintext ||= keys.warnings.length > 0;
     server = await greetingOf(keys);
     const listing = await keys.list();
     const surveys = await surveyRecords(keys, listing.keys, new Catalogue([], settings));

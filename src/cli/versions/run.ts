@@ -71,6 +71,8 @@ async function withMirror(userId: string | undefined, work: (mirror: Mirror) => 
   try {
     return await work(mirror);
   } finally {
+    // Such a mirror saves nothing, and so never logs that it is connected.
+    for (const warning of mirror.status.warnings ?? []) warn(`redis-mirrored: ${warning}`);
     await mirror.close();
   }
 }
