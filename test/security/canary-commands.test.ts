@@ -1,10 +1,9 @@
-import { once } from "node:events";
-import { Worker } from "node:worker_threads";
 import { expect } from "chai";
 import { commandNames } from "../support/command.js";
 import { hurriedMirror } from "../support/mirrors.js";
 import { Plantation } from "./canaries.js";
 import * as bedding from "./canary-bed.js";
+import { CommandThreads, type Outcome } from "./command-threads.js";
 import { type Call, callsOf, CommandFiles } from "./command-calls.js";
 import { Evidence } from "./evidence.js";
 
@@ -19,33 +18,20 @@ const LEGACY_PROFILES = LEGACY.plantIn(
   NOT_SECRET,
 );
 
-interface Outcome {
-  readonly status: number;
-  readonly said: string;
-}
-
-/** The command as it is, in a thread of its own, which has an environment, arguments and an output of its own. */
-async function run(args: readonly string[], env: Record<string, string>): Promise<Outcome> {
-  const main = new URL(import.meta.resolve("#dist/cli/main.js"));
-  const worker = new Worker(main, { argv: [...args], env, stdout: true, stderr: true });
-  let said = "";
-  for (const stream of [worker.stdout, worker.stderr]) stream.on("data", (chunk) => (said += String(chunk)));
-  const failing = once(worker, "error").then(([error]) => (said += String((error as Error).stack)));
-  const [status] = (await Promise.race([once(worker, "exit"), failing.then(() => [70])])) as [number];
-  return { status, said };
-}
-
 describe("no secret is shown by a command", function () {
   this.timeout(120_000);
   let bed: bedding.CanaryBed;
   let files: CommandFiles;
+  let threads: CommandThreads;
   let names: string[];
   before(async () => {
     bed = await CanaryBed.open();
     files = new CommandFiles();
+    threads = new CommandThreads();
     names = await commandNames();
   });
   after(async () => {
+    await threads.stop();
     files.remove();
     await bed.close();
   });
@@ -93,7 +79,7 @@ describe("no secret is shown by a command", function () {
     const outcomes: (Call & { outcome: Outcome })[] = [];
     const work = async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
-        outcomes.push({ ...next, outcome: await run(next.args, env) });
+        outcomes.push({ ...next, outcome: await threads.run(next.args, env) });
     };
     await Promise.all(Array.from({ length: atOnce }, work));
     return outcomes;
