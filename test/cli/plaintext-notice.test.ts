@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { documentedAdditions } from "../security/documented-access.js";
 import { commandNames, runCommand } from "../support/command.js";
 import { hurriedMirror, KEY } from "../support/mirrors.js";
 import { ScriptedServer } from "../support/scripted-server.js";
@@ -54,6 +55,7 @@ describe("a command that connects without TLS", function () {
   });
 
   it("says so where only a sentinel of this machine has named the other", async () => {
+    await (await server.client()).sendCommand(["ACL", "SETUSER", "default", ...documentedAdditions("sentinels")]);
     const sentinel = await ScriptedServer.start();
     const port = String(server.port);
     sentinel.replies.set("SENTINEL", `*2\r\n$7\r\n0.0.0.0\r\n$${port.length}\r\n${port}`);

@@ -178,7 +178,7 @@ describe("the account of docs/access.md", function () {
       ["rotate", "--forget"],
       ["migrate", "--delete", "--yes"],
       ["restore", NOTE.record, "--version", await version()],
-      ["tour", "--saves", "10", "--plain"],
+      ["tour", "--saves", "150", "--plain"],
       ["purge", "alice", "--yes"],
     ])
       expect(await run({ REDIS_URL: url }, ...args), args.join(" ")).to.include({ status: 0 });
