@@ -80,7 +80,7 @@ export async function* checkRights(patient: Patient): Findings {
   if (lacking.length > 0)
     yield note(
       "rights",
-      `The account may not do what \`inspect\`, \`purge\`, \`rotate\` and the other commands need beside: ${list(lacking)}. The mirror itself does not.`,
+      `The account may not do what \`inspect\`, \`purge\`, \`rotate\` and the other commands need beside what the mirror does: ${list(lacking)}.`,
       `For them: an operator's account, or this. ${granting(
         patient,
         lacking.map((name) => `+${name}`),
