@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { expect } from "chai";
+import { systemClock } from "#dist/sync/clock.js";
 import { makeAuthority, makeCertificate } from "../support/certificate.js";
 import { RedisServer } from "../support/redis-server.js";
 import { ScriptedServer } from "../support/scripted-server.js";
@@ -210,8 +211,8 @@ describe("the doctor, on the way to Redis", () => {
       expectOne(findings, "authentication", "ok", "no password");
       expect(troubles(findings)).to.deep.equal([]);
       // The last of them.
-      const nearEnd = { ...IMPATIENT, now: () => performance.now(), setTimeout, wallNow: () => Date.UTC(2049, 11, 24) };
-      const ending = of(await findingsAt(tlsPort, { redis: { tls } }, { clock: nearEnd as typeof IMPATIENT }), "tls");
+      const nearEnd = { ...systemClock, wallNow: () => Date.UTC(2049, 11, 24) };
+      const ending = of(await findingsAt(tlsPort, { redis: { tls } }, { clock: nearEnd }), "tls");
       expect(ending).to.have.length(1);
       expect(ending[0]).to.include({ severity: "warning" });
       expect(ending[0]!.message).to.contain("its certificate ends in 7 days");
@@ -237,6 +238,12 @@ describe("the doctor, on the way to Redis", () => {
         expectOne(findings, "skipped", "note", "since no server could be asked: protocol");
         expect(await encrypting.mirrorConnections()).to.equal(0);
       });
+
+    it("says nothing at all to whom it cannot trust", async () => {
+      const scripted = run(await ScriptedServer.start({ tls: makeCertificate({}) }));
+      expectOne(await findingsAt(scripted.port, { redis: { tls, password: "secret" } }), "tls", "error", "is refused");
+      expect(scripted.received).to.deep.equal([]);
+    });
 
     it("says where the server wants a certificate of its clients", async () => {
       for (const protocols of ["TLSv1.3", "TLSv1.2"]) {

@@ -122,7 +122,7 @@ describe("the doctor, of the server", () => {
   it("is a replica", async () => {
     const replica = run(await RedisServer.start("--replicaof", `127.0.0.1 ${server.port}`));
     await until("it is linked", async () =>
-      String(await (await replica.client()).info("replication")).includes("master_link_status:up"),
+      (await (await replica.client()).info("replication")).includes("master_link_status:up"),
     );
     const found = await findingsAt(replica.port);
     expectOne(found, "role", "error", "is a replica, which refuses to be written to", "set REDIS_SENTINELS");
@@ -184,6 +184,26 @@ describe("the doctor, of the server", () => {
       );
       const evicting = await claiming({ INFO: info("allkeys-lfu") });
       expectOne(await findingsAt(evicting.port), "memory", "note", "(95 %)");
+    });
+
+    it("refuses to be written to", async () => {
+      await send("CONFIG", "SET", "maxmemory", "1");
+      expectOne(
+        troubles(await findingsAt(server.port)),
+        "rights",
+        "error",
+        "no memory left (OOM)",
+        "Raise `maxmemory`",
+      );
+      for (const [word, remedy] of [
+        ["MISCONF", "disk"],
+        ["NOREPLICAS", "min-replicas-to-write"],
+      ] as const) {
+        const scripted = await claiming({ SET: `-${word} for some reason` });
+        expectOne(troubles(await findingsAt(scripted.port)), "rights", "error", `(${word})`, remedy);
+      }
+      const demanding = run(await RedisServer.start("--min-replicas-to-write", "1"));
+      expectOne(troubles(await findingsAt(demanding.port)), "rights", "error", "too few replicas");
     });
 
     it("outlives a restart, or does not", async () => {

@@ -56,7 +56,7 @@ export function hurriedMirror(port: number, options: MirrorOptions = {}): Mirror
 /** Saves some records by a mirror of its own, which has then been closed. `alice`'s, unless the options say whose. */
 export async function saveBriefly(
   port: number,
-  options: { userId?: string; instanceId?: string },
+  options: MirrorOptions & { userId?: string },
   records: Record<string, unknown>,
 ): Promise<void> {
   const { mirror, service } = hurriedMirror(port, options);

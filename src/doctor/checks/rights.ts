@@ -12,6 +12,22 @@ import type { Visit } from "../visit.js";
 /** Where nobody is signed in, somebody stands in for who will be. */
 const NOBODY = "redis-mirrored";
 
+/** What stands in the way of every write, whoever asks. */
+const REFUSING: Readonly<Record<string, readonly [message: string, remedy: string]>> = {
+  OOM: [
+    "Redis refuses to be written to: it has no memory left (OOM). The mirror waits.",
+    "Raise `maxmemory`, or remove what nobody needs: `redis-cli --bigkeys`, `redis-mirrored purge USER`.",
+  ],
+  MISCONF: [
+    "Redis refuses to be written to: it cannot write to its own disk (MISCONF). The mirror waits.",
+    "See the server's log, and its disk: is it full, and may Redis write to `dir`?",
+  ],
+  NOREPLICAS: [
+    "Redis refuses to be written to: too few replicas follow it (NOREPLICAS). The mirror waits.",
+    "Bring the replicas back, or lower `min-replicas-to-write` in redis.conf.",
+  ],
+};
+
 /** A key of the user's that is not there, and that nothing makes. */
 export function keyOfVisit({ settings, userId = NOBODY }: Visit): string {
   return keySpaceOf(settings).keyOf({ userId, record: `~doctor:d${randomBytes(8).toString("hex")}` });
@@ -41,6 +57,7 @@ export async function* checkRights(patient: Patient): Findings {
     const what = obstacle(answers[index]!);
     if (what !== undefined) forbidden[what].push(command);
   }
+  const refusing = REFUSING[answers[MIRROR_COMMANDS.indexOf("set")]!.refusal ?? ""];
   const lacking = commands.filter((_command, index) => isForbidden(answers[MIRROR_COMMANDS.length + index]!));
   const pattern = patternOfUser(patient);
   if (forbidden.command.length > 0)
@@ -72,6 +89,7 @@ export async function* checkRights(patient: Patient): Findings {
       `The server does not know ${list(forbidden.unknown)}: renamed or switched off, or it never had them. The mirror needs them.`,
       "Take `rename-command` for them out of redis.conf; of a service, ask its provider for them.",
     );
+  if (refusing !== undefined) yield error("rights", ...refusing);
   if (Object.values(forbidden).every(({ length }) => length === 0))
     yield ok(
       "rights",
