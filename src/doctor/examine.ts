@@ -79,8 +79,9 @@ async function* examineAll(known: Visit, done: Set<CheckName>): Findings<string>
   const facts = yield* guarded(done, "server", checkServer(visit, endpoint, line));
   if (facts !== undefined) {
     const patient: Patient = { ...visit, endpoint, line, facts };
-    for (const [name, check] of QUESTIONS) if (!line.isLost) yield* guarded(done, name, check(patient));
-    if (!line.isLost) yield* examineRecords(patient, keys, done);
+    const canGoOn = () => !line.isLost && !visit.patience.isOver;
+    for (const [name, check] of QUESTIONS) if (canGoOn()) yield* guarded(done, name, check(patient));
+    if (canGoOn()) yield* examineRecords(patient, keys, done);
   }
   return visit.patience.isOver ? "the time for it was over" : "the server stopped answering";
 }

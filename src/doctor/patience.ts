@@ -11,6 +11,7 @@ const TOTAL_MS = 10_000;
 export class Patience {
   readonly clock: Clock;
   readonly #endMs: number;
+  #hasRunOut = false;
 
   constructor(clock: Clock, totalMs = TOTAL_MS) {
     this.clock = clock;
@@ -24,7 +25,8 @@ export class Patience {
 
   /** Whether no time is left. */
   get isOver(): boolean {
-    return this.clock.now() >= this.#endMs;
+    // A timer may fire a moment early.
+    return this.#hasRunOut || this.clock.now() >= this.#endMs;
   }
 
   /**
@@ -35,10 +37,11 @@ export class Patience {
     const deadlineMs = Math.round(this.upTo(stepMs));
     return withDeadline(work, {
       deadlineMs,
-      onExpired: () =>
-        new ConnectionLostError(
-          deadlineMs < stepMs ? "The time for the whole examination was over." : `No answer within ${stepMs} ms.`,
-        ),
+      onExpired: () => {
+        if (deadlineMs >= stepMs) return new ConnectionLostError(`No answer within ${stepMs} ms.`);
+        this.#hasRunOut = true;
+        return new ConnectionLostError("The time for the whole examination was over.");
+      },
       clock: this.clock,
       isHoldingProcess: true,
     });

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { expect } from "chai";
 import type { MirrorOptions } from "redis-mirrored";
 import { examine } from "#dist/doctor/examine.js";
+import { systemClock } from "#dist/sync/clock.js";
 import { canary, type Canary, keyCanary } from "../security/canaries.js";
 import { Evidence } from "../security/evidence.js";
 import { makeCertificate } from "../support/certificate.js";
@@ -207,21 +208,13 @@ describe("the doctor, in a bad world", function () {
 
   it("says so where its time is over before it has seen everything", async () => {
     const proxy = await TcpProxy.start(server.port);
-    proxy.delayMs = 40;
-    // A clock by which each round trip takes a second.
-    const { now, setTimeout: later } = IMPATIENT;
-    const clock = {
-      ...IMPATIENT,
-      now: () => now() * 1.25,
-      setTimeout: (callback: () => void, ms: number) => later(callback, ms / 1.25),
-    };
+    let aheadMs = 0;
+    // As if the way of this question had been very long.
+    proxy.onRequest = (chunk) => void (aheadMs += chunk.includes("TIME") ? 20_000 : 0);
+    const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
     const found = await findingsAt(proxy.port, {}, { clock });
     await proxy.stop();
-    expectOne(found, "skipped", "note", "since the time for it was over:");
-    expect(found.some(({ message }) => message.includes("The time for the whole examination was over."))).to.equal(
-      true,
-    );
-    expect(found.length).to.be.greaterThan(8);
+    expectOne(found, "skipped", "note", "since the time for it was over: latency, records and decryption.");
   });
 
   it("leaves nothing open where nobody listens to the end", async () => {

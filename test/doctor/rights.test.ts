@@ -3,6 +3,7 @@ import { FEATURE_COMMANDS, MIRROR_COMMANDS } from "#dist/doctor/access.js";
 import { commandsOf, documentedAdditions, documentedRules } from "../security/documented-access.js";
 import { RedisServer } from "../support/redis-server.js";
 import { ScriptedServer } from "../support/scripted-server.js";
+import { until } from "../support/until.js";
 import { expectOne, findingsAt, of, troubles } from "./diagnosis.js";
 
 const ACCOUNT = { username: "mirror", password: "ours" };
@@ -140,7 +141,7 @@ describe("the doctor, of what the account may do", () => {
     await findingsAt(server.port, { share: "live" });
     expect(await dirty()).to.equal(before);
     expect(await send("DBSIZE")).to.equal(0);
-    expect(await server.mirrorConnections()).to.equal(0);
+    await until("all connections are over", async () => (await server.mirrorConnections()) === 0);
   });
 
   it("tells a command from a key in the words of a later server too", async () => {
