@@ -107,6 +107,20 @@ describe("the doctor, where sentinels say who the primary is", function () {
     expectOne(found, "sentinels", "warning", `The sentinels disagree: ${told}`, "cut off");
     expectOne(found, "role", "error", "is a replica", "Wait until a failover is over");
   });
+
+  it("warns of a primary on another machine that is not encrypted to, and that only they have named", async () => {
+    const server = await RedisServer.start();
+    const scripted = await ScriptedServer.start();
+    scripted.replies.set("PING", "+PONG");
+    scripted.replies.set("SENTINEL", `*2\r\n${bulk("0.0.0.0")}\r\n${bulk(String(server.port))}`);
+    const found = await findingsOf({ redis: { sentinels: [`127.0.0.1:${scripted.port}`] } });
+    await server.kill();
+    await scripted.stop();
+    const [ofSentinel, ofPrimary] = of(found, "tls");
+    expect(ofSentinel).to.include({ severity: "ok" });
+    expect(ofPrimary).to.include({ severity: "warning" });
+    expect(ofPrimary!.message).to.contain("What goes to 0.0.0.0 is not encrypted");
+  });
 });
 
 describe("the doctor, on a cluster", function () {
@@ -127,6 +141,22 @@ describe("the doctor, on a cluster", function () {
       expectOne(found, "rights", "ok", "all that the mirror does");
       expect([...troubles(found), ...of(found, "skipped")]).to.deep.equal([]);
     }
+  });
+
+  it("warns of nodes on other machines that are not encrypted to, and that only the cluster has named", async () => {
+    const scripted = await ScriptedServer.start();
+    const [server, other] = await Promise.all([RedisServer.start(), RedisServer.absent()]);
+    const range = (from: number, to: number, host: string, port: number) =>
+      `*3\r\n:${from}\r\n:${to}\r\n*2\r\n${bulk(host)}\r\n:${port}`;
+    scripted.replies.set("PING", "+PONG");
+    // `alice` is in the first half.
+    const ranges = [range(0, 8191, "0.0.0.0", server.port), range(8192, 16383, "::", other.port)];
+    scripted.replies.set("CLUSTER", `*2\r\n${ranges.join("\r\n")}`);
+    const found = await findings({}, { cluster: [`127.0.0.1:${scripted.port}`] });
+    await server.kill();
+    await scripted.stop();
+    const warned = of(found, "tls").filter(({ severity }) => severity === "warning");
+    expect(warned.map(({ message }) => /^What goes to (\S+) is/.exec(message)![1])).to.deep.equal(["::", "0.0.0.0"]);
   });
 
   it("is spoken of to the one who names a node of it as a single server", async () => {

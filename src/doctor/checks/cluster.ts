@@ -2,6 +2,7 @@ import { MirrorError, RefusedError } from "../../sync/errors.js";
 import { folderOf } from "../../sync/keys.js";
 import { NodeRedisGateway } from "../../sync/node-redis-gateway.js";
 import { DEFAULT_DEADLINES, nameOf, type RedisEndpoint } from "../../sync/redis-address.js";
+import { warningsOfLearnt } from "../../sync/plaintext.js";
 import { SlotMap, type SlotRange } from "../../sync/slot-map.js";
 import { error, type Findings, ok, warning } from "../finding.js";
 import { count, list, shown } from "../naming.js";
@@ -11,6 +12,7 @@ import { dial } from "../probe.js";
 import type { Visit } from "../visit.js";
 import { keyOfVisit } from "./rights.js";
 import { describeLogin } from "./authentication.js";
+import { describeExposure } from "./tls.js";
 
 const SLOTS = 16_384;
 
@@ -49,6 +51,9 @@ export async function* checkCluster(
       "Start them, or open the firewall; behind NAT or in containers, set `cluster-announce-ip` and `cluster-announce-port` to what is reached from here.",
     );
   }
+  // Of the owner that is said where it is gone up to.
+  const others = primaries.filter((each) => owner === undefined || nameOf(each) !== nameOf(owner));
+  for (const exposure of warningsOfLearnt(visit.settings.address, others)) yield describeExposure(visit, exposure);
   if (missing === 0 && unreached.length === 0)
     yield ok("cluster", `All slots are served, by ${primaries.length} primaries that can be reached.`);
   return owner;

@@ -1,9 +1,9 @@
 import type { TLSSocket } from "node:tls";
 import { describeCertificateFailure } from "../../sync/certificate-failure.js";
-import { warningsOf } from "../../sync/plaintext.js";
-import type { RedisAddress, RedisEndpoint } from "../../sync/redis-address.js";
+import { isLoopback, warningsOf, warningsOfLearnt } from "../../sync/plaintext.js";
+import { nameOf, type RedisAddress, type RedisEndpoint } from "../../sync/redis-address.js";
 import { error, type Finding, type Findings, ok, warning } from "../finding.js";
-import { count, said, shown } from "../naming.js";
+import { count, namedEndpoints, said, shown } from "../naming.js";
 import { dial, dialTls, greet } from "../probe.js";
 import { nameOfSetting, type Visit } from "../visit.js";
 
@@ -19,9 +19,13 @@ export async function* checkTls(visit: Visit, endpoints: readonly RedisEndpoint[
   const { address } = visit.settings;
   const { tls } = address;
   if (tls === undefined) {
-    const [exposure] = warningsOf(address);
-    if (exposure === undefined) yield ok("tls", "Not encrypted, and on this machine alone, where it need not be.");
-    else yield warning("tls", exposure.replace(/ Use rediss.*$/, ""), encryptingRemedy(visit));
+    const named = new Set(namedEndpoints(address).map(nameOf));
+    const areNamed = endpoints.every((endpoint) => named.has(nameOf(endpoint)));
+    const [exposure] = areNamed ? warningsOf(address) : warningsOfLearnt(address, endpoints);
+    if (exposure !== undefined) yield describeExposure(visit, exposure);
+    // Of what the sentinels or nodes of a cluster have named, only what was not said of them.
+    else if (endpoints.every(({ host }) => isLoopback(host)))
+      yield ok("tls", "Not encrypted, and on this machine alone, where it need not be.");
     return endpoints;
   }
   const outcomes = await Promise.all(endpoints.map((endpoint) => shakeHands(visit, endpoint, tls)));
@@ -29,8 +33,13 @@ export async function* checkTls(visit: Visit, endpoints: readonly RedisEndpoint[
   return outcomes.flatMap(({ endpoint, isUsable }) => (isUsable ? [endpoint] : []));
 }
 
-function encryptingRemedy(visit: Visit): string {
-  return `Have the server encrypt (\`tls-port\` in redis.conf), and ${switchingOn(visit)}.`;
+/** @param exposure As the mirror warns of it. */
+export function describeExposure(visit: Visit, exposure: string): Finding {
+  return warning(
+    "tls",
+    exposure.replace(/ Use rediss.*$/, ""),
+    `Have the server encrypt (\`tls-port\` in redis.conf), and ${switchingOn(visit)}.`,
+  );
 }
 
 /** What to do for the mirror to speak TLS. */
