@@ -22,7 +22,8 @@ const common = {
   target: "node20",
   minify: true,
   legalComments: "none",
-  external: ["vscode"],
+  // The second is the host's, if anybody's.
+  external: ["vscode", "@opentelemetry/api"],
   // Becomes `require`, which is where VS Code gives its own module to whoever asks for it.
   supported: { "dynamic-import": false },
   logLevel: "warning",

@@ -40,7 +40,17 @@ export {
   StoredKeyRing,
 } from "./sync/key-ring.js";
 export { KeySpace, type RecordId } from "./sync/keys.js";
-export type { DropReason, MirrorEvents, MirrorListener, MirrorState, MirrorStatus } from "./sync/mirror-events.js";
+export type {
+  Batch,
+  BatchOutcome,
+  Conflict,
+  DropReason,
+  MirrorEvents,
+  MirrorListener,
+  MirrorState,
+  MirrorStatus,
+  RestoreOutcome,
+} from "./sync/mirror-events.js";
 export { ClusterGateway } from "./sync/cluster-gateway.js";
 export { NodeRedisGateway } from "./sync/node-redis-gateway.js";
 export type { GatewayDeadlines, RedisAddress, RedisEndpoint, SentinelAddress } from "./sync/redis-address.js";

@@ -264,16 +264,32 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     const restore: OngoingRestore = { redisKey: this.#service.keyOf(id), isOvertaken: false };
     this.#ongoing.add(restore);
     const found = await this.#ask(id, advice, target, readLocal).finally(() => this.#ongoing.delete(restore));
-    if (found === undefined || advice.isEmpty(found.value, target)) return undefined;
+    if (found === undefined) return undefined;
     const { value } = found;
-    // The host has saved in the meantime, or somebody else has signed in: what was asked for is out of date.
-    if (restore.isOvertaken || (advice.userId === undefined && this.#user.current !== id.userId)) return undefined;
+    const reason = this.#reasonAgainst(id, advice, target, { value, isOvertaken: restore.isOvertaken });
+    if (reason !== undefined) {
+      this.#service.giveUpRestore(found, reason);
+      return undefined;
+    }
     const adoptLocally = () =>
       withDeadline(Promise.resolve(adopt(value)), { ...ADOPTING, onExpired: () => new Error("adopt did not settle") });
     await this.#service.adopt(id, found, adoptLocally, target);
     this.#shown.noteFull(target, id);
     this.#service.emit("restored", id);
     return { value };
+  }
+
+  /** Why what was found is not adopted after all. */
+  #reasonAgainst(
+    id: RecordId,
+    advice: RestoreAdvice,
+    target: unknown,
+    found: { readonly value: unknown; readonly isOvertaken: boolean },
+  ): "absent" | "overtaken" | undefined {
+    if (advice.isEmpty(found.value, target)) return "absent";
+    // The host has saved in the meantime, or somebody else has signed in: what was asked for is out of date.
+    const isOther = advice.userId === undefined && this.#user.current !== id.userId;
+    return found.isOvertaken || isOther ? "overtaken" : undefined;
   }
 
   /** What the mirror has of a record that is empty here. */

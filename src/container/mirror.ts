@@ -3,6 +3,7 @@ import { installInterceptorSource } from "../aspect/installed-interceptor.js";
 import { ignoringErrors } from "../aspect/intercepted-call.js";
 import type { SyncInterceptor } from "../aspect/join-point.js";
 import { RedisSyncInterceptor } from "../aspect/redis-sync-interceptor.js";
+import { observeMirror } from "../observability/observe-mirror.js";
 import { Identity } from "../settings/identity.js";
 import { consoleLogger } from "../settings/logger.js";
 import type { MirrorOptions } from "../settings/options.js";
@@ -31,10 +32,15 @@ type Binding =
 
 const FORWARDED_EVENTS = [
   "status",
+  "saved",
+  "batchStarted",
+  "batchEnded",
   "flushed",
   "failed",
   "dropped",
   "held",
+  "restoreStarted",
+  "restoreEnded",
   "restored",
   "unreadable",
   "breaker",
@@ -57,6 +63,7 @@ export class Mirror implements Disposable, AsyncDisposable {
   #service: RedisSyncService | undefined;
   #swapping: Promise<unknown> = Promise.resolve();
   #closing: Promise<FlushResult> | undefined;
+  #isObserved = false;
   #uninstall = () => {};
 
   constructor(options: MirrorOptions = {}) {
@@ -80,6 +87,7 @@ export class Mirror implements Disposable, AsyncDisposable {
       sentKeys: 0,
       sentBytes: 0,
       savedBytes: 0,
+      breaker: "closed" as const,
     };
     if (binding.kind === "active") {
       const { warnings } = binding;
@@ -218,6 +226,7 @@ export class Mirror implements Disposable, AsyncDisposable {
     const service = this.#unbind();
     const result: FlushResult = service === undefined ? { flushed: true } : await service.close(options);
     await this.#swapping;
+    this.#events.emit("closed");
     return result;
   }
 
@@ -239,7 +248,15 @@ export class Mirror implements Disposable, AsyncDisposable {
     }
   }
 
+  /** Not before there is something to see: what is switched off costs nothing. */
+  #observe(): void {
+    if (this.#isObserved) return;
+    this.#isObserved = true;
+    observeMirror(this);
+  }
+
   #misconfigured(reason: string): Binding {
+    this.#observe();
     ignoringErrors(() =>
       (this.#options.logger ?? consoleLogger).warn(
         `redis-mirrored is misconfigured: ${reason}. Local work is unaffected.`,
@@ -251,6 +268,7 @@ export class Mirror implements Disposable, AsyncDisposable {
   #bindActive(settings: Settings): Binding {
     const module = activeMirrorModule(this.#options, settings, this.#identity, (service) => {
       this.#service = service;
+      this.#observe();
       for (const event of FORWARDED_EVENTS) this.#forward(event, service);
     });
     this.container.load(module);

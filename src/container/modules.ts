@@ -8,6 +8,7 @@ import { consoleLogger } from "../settings/logger.js";
 import type { MirrorOptions } from "../settings/options.js";
 import { resolveSettings } from "../settings/resolve-settings.js";
 import { describeProblem, keySpaceOf, type Settings } from "../settings/settings.js";
+import { observeMirror } from "../observability/observe-mirror.js";
 import { Codec } from "../sync/codec.js";
 import { FixedKeyRing, type KeyRing, type KeyStore, StoredKeyRing } from "../sync/key-ring.js";
 import type { Memento } from "../sync/memento.js";
@@ -44,13 +45,13 @@ export function redisMirrorModule(options: MirrorOptions = {}): ContainerModule 
 
 /**
  * What `redisMirrorModule` binds, once the settings are known to be good. The identity is the caller's to change, and
- * `onServiceMade` tells it of the engine, which is made when it is first needed.
+ * `onServiceMade` tells it of the engine, which is made when it is first needed. Default: the engine is observed alone.
  */
 export function activeMirrorModule(
   options: MirrorOptions,
   settings: Settings,
   identity: Identity,
-  onServiceMade: (service: RedisSyncService) => void = () => {},
+  onServiceMade: (service: RedisSyncService) => void = observeMirror,
 ): ContainerModule {
   const keyStore = keyStoreOf(options, settings);
   const keyWarnings = () => (keyStore instanceof FileKeyStore ? keyStore.warnings : []);

@@ -1,4 +1,5 @@
 import type { Author } from "./author.js";
+import type { Clock } from "./clock.js";
 import { bytesOf, type CollectionChange, NO_CHANGE, summarize } from "./collection-change.js";
 import { takeCollection } from "./collection-snapshot.js";
 import type { CollectionId, Collections } from "./collections.js";
@@ -23,6 +24,7 @@ export interface IntakeOptions {
   collections: Collections;
   ledger: Ledger;
   author: Author;
+  clock: Clock;
   /** JSON cannot carry a value. */
   onRefused(id: { readonly userId: string; readonly record: RecordDefinition }, detail: string): void;
 }
@@ -34,15 +36,17 @@ export class Intake {
   readonly #collections: Collections;
   readonly #ledger: Ledger;
   readonly #author: Author;
+  readonly #clock: Clock;
   readonly #onRefused: IntakeOptions["onRefused"];
   #sequence = 0;
 
-  constructor({ catalogue, keySpace, collections, ledger, author, onRefused }: IntakeOptions) {
+  constructor({ catalogue, keySpace, collections, ledger, author, clock, onRefused }: IntakeOptions) {
     this.#catalogue = catalogue;
     this.#keySpace = keySpace;
     this.#collections = collections;
     this.#ledger = ledger;
     this.#author = author;
+    this.#clock = clock;
     this.#onRefused = onRefused;
   }
 
@@ -147,6 +151,7 @@ export class Intake {
       stamp,
       sequence: ++this.#sequence,
       keepsPrevious: isEmptyText(text),
+      behindSinceMs: this.#clock.now(),
     };
   }
 
@@ -155,6 +160,16 @@ export class Intake {
     change: CollectionChange,
     { bytes = bytesOf(change), keepsPrevious = false } = {},
   ): PendingCollection {
-    return { kind: "collection", redisKey, userId, record, change, bytes, sequence: ++this.#sequence, keepsPrevious };
+    return {
+      kind: "collection",
+      redisKey,
+      userId,
+      record,
+      change,
+      bytes,
+      sequence: ++this.#sequence,
+      keepsPrevious,
+      behindSinceMs: this.#clock.now(),
+    };
   }
 }

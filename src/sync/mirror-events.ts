@@ -26,6 +26,8 @@ export interface MirrorStatus {
   readonly sentBytes: number;
   /** By how much compression has made these smaller; 0 without it. What is tiny it makes larger. */
   readonly savedBytes: number;
+  /** Whether writing goes on, is paused after repeated failures, or is tried once more. */
+  readonly breaker: BreakerState["kind"];
   /** What is not as safe as it could be, a sentence each; absent where there is nothing. */
   readonly warnings?: readonly string[];
 }
@@ -47,10 +49,58 @@ export type DropReason =
   /** A selector of the host's threw. */
   | "selector";
 
+/** A round trip that carries writes: the same object at its start and at its end. */
+export interface Batch {
+  /** How many records it carries something of. */
+  readonly keys: number;
+}
+
+/** A save of another instance's met one of this one's. */
+export interface Conflict {
+  readonly record: string;
+  /**
+   * `superseded`: the other one is later, and stays. `kept`: this one is in its place, and the other one, which nobody here
+   * had seen, among the kept versions.
+   */
+  readonly outcome: "superseded" | "kept";
+  /** Of a collection: how many of its items. Of a document 1. */
+  readonly items: number;
+}
+
+/** What became of a batch. */
+export interface BatchOutcome {
+  /** From handing it over to the last answer, ms. */
+  readonly durationMs: number;
+  /**
+   * What is in Redis now: each record, and for how long Redis had been behind, ms: since the earliest of the saves that this
+   * write stands for.
+   */
+  readonly arrived: readonly { readonly record: string; readonly lagMs: number }[];
+  /** How much of it arrived, as it went over the wire. */
+  readonly bytes: number;
+  readonly conflicts: readonly Conflict[];
+  /** Where nothing arrived because of an error: its `code`. */
+  readonly code?: string;
+}
+
+/**
+ * What became of a restore. `absent`: the mirror has nothing of it. `unreadable`: what it has counts as absent. `timed-out`:
+ * there was no answer within the read deadline. `unavailable`: Redis cannot be used. `refused`: the host's `adopt` threw, or
+ * did not settle. `overtaken`: the host has saved the record meanwhile, or somebody else has signed in.
+ */
+export type RestoreOutcome =
+  "restored" | "absent" | "unreadable" | "timed-out" | "unavailable" | "refused" | "overtaken";
+
 /** What the mirror tells. None of it holds a value, and none is called `error`: Node throws when nobody listens to that. */
 export interface MirrorEvents {
   /** The state has changed: connected, degraded, … */
   status: [status: MirrorStatus];
+  /** A save was taken. Told within the call that saves: whoever listens is to be quick. */
+  saved: [save: RecordId];
+  /** A batch goes out. */
+  batchStarted: [batch: Batch];
+  /** The batch has been answered, or the connection failed. */
+  batchEnded: [batch: Batch, outcome: BatchOutcome];
   /** A batch is in Redis. */
   flushed: [batch: { keys: number; bytes: number }];
   /** A batch or a connection failed; its writes wait again. */
@@ -59,6 +109,10 @@ export interface MirrorEvents {
   dropped: [drop: { userId: string | undefined; record: string; reason: DropReason; detail: string }];
   /** Redis takes other records and refuses this one, which waits and is tried again. */
   held: [write: RecordId & { reason: string }];
+  /** The local store has none of a record, and the mirror is asked. Not told where asking was just in vain. */
+  restoreStarted: [restore: RecordId];
+  /** The restore that was started with the same object is over, `durationMs` later. */
+  restoreEnded: [restore: RecordId, end: { outcome: RestoreOutcome; durationMs: number }];
   /** The local store had none of a record, and has adopted the mirror's. */
   restored: [record: RecordId];
   /**
@@ -74,6 +128,8 @@ export interface MirrorEvents {
   remoteChange: [record: RecordId];
   /** Redis does not allow to listen for what others change: it is heard of minutes later. */
   unheard: [refusal: { reason: string }];
+  /** It is closed, and tells nothing any more. */
+  closed: [];
 }
 
 /** What is called with an event. What it throws does not reach the mirror. */
@@ -89,6 +145,11 @@ export class MirrorEmitter {
 
   off<Event extends keyof MirrorEvents>(event: Event, listener: MirrorListener<Event>): void {
     this.#emitter.off(event, listener as (...args: unknown[]) => void);
+  }
+
+  /** Whether anybody listens: what is told within a save is not even put together for nobody. */
+  isHeard(event: keyof MirrorEvents): boolean {
+    return this.#emitter.listenerCount(event) > 0;
   }
 
   emit<Event extends keyof MirrorEvents>(event: Event, ...args: MirrorEvents[Event]): void {

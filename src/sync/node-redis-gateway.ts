@@ -25,7 +25,7 @@ import {
 import { ConnectionLostError, MirrorError, NotServedError, RefusedError, UnreadableValueError } from "./errors.js";
 import { bookkeepingKey } from "./keys.js";
 import { pipeline } from "./pipeline.js";
-import { flagsOf, PUT_SCRIPT, PUT_SCRIPT_SHA } from "./put-script.js";
+import { flagsOf, KEPT_REPLY, PUT_SCRIPT, PUT_SCRIPT_SHA } from "./put-script.js";
 import { warningsOfLearnt } from "./plaintext.js";
 import { DEFAULT_DEADLINES, type GatewayDeadlines, type RedisAddress, type RedisEndpoint } from "./redis-address.js";
 import type {
@@ -404,6 +404,7 @@ function toPutCall(write: WireWrite, horizon: string): ScriptCall {
 function toOutcome(reply: unknown, { isSecret = false }: WireWrite): WireOutcome {
   const error = reply instanceof MirrorError ? reply : unknownKeyOf(reply, isSecret);
   if (error !== undefined) return { kind: "failed", error };
+  if (reply === KEPT_REPLY) return { kind: "applied", hasKept: true };
   return reply === "OK" ? { kind: "applied" } : { kind: "superseded", by: String(reply) };
 }
 

@@ -7,12 +7,15 @@ import { KEEP_PART, SEALED_PART, UNKNOWN_VERSION } from "./script-parts.js";
 /** Characters of a header's beginning that names a key by an id of 11 characters. */
 const KEY_BEGINNING_LENGTH = headerBeginningUnder("-".repeat(11)).length;
 
+/** What the script answers that has kept what its writer had not seen. */
+export const KEPT_REPLY = "KEPT";
+
 /**
  * Applies one write, atomically and idempotently, in whatever order writes arrive. Values are opaque to it.
  *
  * KEYS: value, version, where something is to be kept: kept, and of a secret always kept and items. ARGV: version, seen,
  * horizon (13 digits), ttl in seconds, flags as `flagsOf` makes them, and the value unless it is a deletion. Answers `OK`,
- * the version that supersedes this one, `KEEP`, which asks for the third key, or `UNREADABLE` and the header of what this
+ * or `KEPT` where it overwrote and kept what its writer had not seen; the version that supersedes this one; `KEEP`, which asks for the third key, or `UNREADABLE` and the header of what this
  * write would overwrite. Says on the value's key, as a channel, who has changed it.
  *
  * A secret takes with it what lies open under its names: the array, the items and the versions of a time when the record
@@ -74,6 +77,7 @@ local previous = isSecret and stored(KEYS[1]) or nil
 local header = previous and headerOf(previous)
 if header and mode == 's' and not isReadable(header) then return refuse(header) end
 
+local answer = 'OK'
 if current ~= ARGV[1] then
   local isSeen = current and (writer == mine or current <= ARGV[2])
   if not isSeen or keepsPrevious then
@@ -86,6 +90,7 @@ if current ~= ARGV[1] then
     if isWorthIt and (header or not isSecret) then
       local failure = keep(current or '${UNKNOWN_VERSION}', previous)
       if failure then return failure end
+      if not isSeen then answer = '${KEPT_REPLY}' end
     end
   end
 end
@@ -105,7 +110,7 @@ if isSecret and string.sub(header or '', ${KEY_BEGINNING_LENGTH + 1}, ${KEY_BEGI
   end
 end
 if current ~= ARGV[1] then redis.pcall('PUBLISH', KEYS[1], mine) end
-return 'OK'
+return answer
 `.trim();
 
 /** What the script is to know of a write beside its version: `0` or `1`, whether it keeps the previous value, and its mode. */

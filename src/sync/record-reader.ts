@@ -13,6 +13,12 @@ import type { ReplayGuard } from "./replay-guard.js";
 import type { UnsentWrites } from "./unsent-writes.js";
 import type { Version } from "./version.js";
 
+/** Why nothing was found. */
+export type Miss = "absent" | "unreadable" | "timed-out" | "unavailable";
+
+/** Nobody waits for the answer any more; it may still come. */
+class ReadExpiredError extends ConnectionLostError {}
+
 /** What `find` found. */
 export interface FoundValue {
   readonly value: unknown;
@@ -57,28 +63,33 @@ export class RecordReader {
 
   /** What the mirror holds of a record, this process's own latest save included. Does not reject. */
   async find(id: RecordId): Promise<FoundValue | undefined> {
+    const found = await this.lookUp(id);
+    return typeof found === "string" ? undefined : found;
+  }
+
+  /** As `find`, and says why there is nothing. Does not reject. */
+  async lookUp(id: RecordId): Promise<FoundValue | Miss> {
     const { catalogue, keySpace, unsent, onAsked } = this.#options;
     const record = catalogue.find(id.record);
-    if (record === undefined) return undefined;
+    if (record === undefined) return "absent";
     try {
       const redisKey = keySpace.keyOf(id);
       onAsked(redisKey, id);
       const write = unsent.of(redisKey);
       if (write?.kind === "document")
         return write.text === undefined
-          ? undefined
+          ? "absent"
           : { value: JSON.parse(write.text), version: undefined, stored: undefined };
       return await this.withinDeadline(this.#read(record, redisKey));
     } catch (error) {
-      this.failed(id, error);
-      return undefined;
+      return this.failed(id, error);
     }
   }
 
   /** Of a collection, with what of this process is still on its way. */
-  async #read(record: RecordDefinition, redisKey: string): Promise<FoundValue | undefined> {
+  async #read(record: RecordDefinition, redisKey: string): Promise<FoundValue | Miss> {
     const { gateway, collections, codec, replayGuard, unsent, author, onAnswered } = this.#options;
-    if (!(await this.connect())) return undefined;
+    if (!(await this.connect())) return "unavailable";
     const collection = isMerged(record) ? await gateway.readCollection(redisKey) : undefined;
     const found = collection ?? (await gateway.read(redisKey));
     author.observe(found.version);
@@ -87,7 +98,7 @@ export class RecordReader {
     const version = replayGuard.expectFresh(record, redisKey, found);
     const changes =
       collection === undefined ? [] : [...collections.deletionsIn(redisKey, collection), ...unsent.changesOf(redisKey)];
-    if (stored === undefined && changes.length === 0) return undefined;
+    if (stored === undefined && changes.length === 0) return "absent";
     const { value, leftOut } =
       stored === undefined ? { value: [], leftOut: 0 } : await codec.accept(record, redisKey, stored, version);
     if (stored !== undefined) replayGuard.noteOpened(record, redisKey, stored);
@@ -107,16 +118,20 @@ export class RecordReader {
     const { readTimeoutMs, clock } = this.#options;
     return withDeadline(reading, {
       deadlineMs: readTimeoutMs,
-      onExpired: () => new ConnectionLostError(`No answer within ${readTimeoutMs} ms.`),
+      onExpired: () => new ReadExpiredError(`No answer within ${readTimeoutMs} ms.`),
       clock,
       isHoldingProcess: true,
     });
   }
 
-  failed(id: RecordId, error: unknown): void {
+  failed(id: RecordId, error: unknown): Miss {
     const { onUnreadable, onLost } = this.#options;
-    if (error instanceof UnreadableValueError || error instanceof KeyRingError) onUnreadable(id, error.message);
+    if (error instanceof UnreadableValueError || error instanceof KeyRingError) {
+      onUnreadable(id, error.message);
+      return "unreadable";
+    }
     // One owner decides what a failing connection means; this only makes it look.
-    else onLost();
+    onLost();
+    return error instanceof ReadExpiredError ? "timed-out" : "unavailable";
   }
 }

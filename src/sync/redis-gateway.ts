@@ -30,7 +30,11 @@ export interface WireWrite {
 /** What became of one write. */
 export type WireOutcome =
   /** It is in Redis, now or since an earlier try. */
-  | { readonly kind: "applied" }
+  | {
+      readonly kind: "applied";
+      /** Whether what it overwrote, which this instance had not seen, is among the kept versions now. Default false. */
+      readonly hasKept?: boolean;
+    }
   /** A later version is there, which stays. */
   | { readonly kind: "superseded"; readonly by: Version }
   | { readonly kind: "failed"; readonly error: MirrorError };

@@ -25,6 +25,7 @@ import { folderOf, type KeySpace, type RecordId } from "./keys.js";
 import { Ledger, LEDGER_DELAY_MS } from "./ledger.js";
 import { type Memento, MemoryMemento } from "./memento.js";
 import {
+  type Batch,
   type DropReason,
   MirrorEmitter,
   type MirrorListener,
@@ -35,14 +36,15 @@ import {
 import { NewsSource } from "./news-source.js";
 import { type OutgoingCollection, type OutgoingDocument, OutgoingWrites } from "./outgoing-writes.js";
 import { PlainPredecessors } from "./plain-predecessors.js";
-import { Receipts } from "./receipts.js";
+import { type Arrival, Receipts, toBatchOutcome } from "./receipts.js";
 import { type NeededChange, Reconciler } from "./reconciler.js";
 import { RecordHistory, type RecordVersion } from "./record-history.js";
-import { type FoundValue, RecordReader } from "./record-reader.js";
+import { type FoundValue, type Miss, RecordReader } from "./record-reader.js";
 import { type Catalogue, isMerged, type RecordDefinition } from "./records.js";
 import { isRemote, RemoteChanges } from "./remote-changes.js";
 import { ReplayGuard } from "./replay-guard.js";
-import type { CollectionState, RedisGateway, StoredState } from "./redis-gateway.js";
+import type { CollectionState, MergeOutcome, RedisGateway, StoredState, WireOutcome } from "./redis-gateway.js";
+import { Restores } from "./restores.js";
 import { DEFAULT_TIMINGS, type SyncTimings } from "./timings.js";
 import { UnsentWrites } from "./unsent-writes.js";
 import { parseKey } from "./user-keys.js";
@@ -119,6 +121,7 @@ export class RedisSyncService {
   readonly #timer: DrainTimer;
   readonly #askedInVain: AskedInVain;
   readonly #foundEmpty = new FoundEmpty();
+  readonly #restores: Restores;
   /** The records of which a kept version was made the current one: they are restored wherever they are missing. */
   readonly #broughtBack = new Set<string>();
   readonly #counts = { saves: 0, batches: 0, sentKeys: 0, sentBytes: 0, savedBytes: 0 };
@@ -154,6 +157,7 @@ export class RedisSyncService {
     this.#timings = { ...DEFAULT_TIMINGS, ...timings };
     this.#clock = clock;
     this.#askedInVain = new AskedInVain(clock);
+    this.#restores = new Restores(this.#events, clock);
     this.#pending = new WriteBuffer(limits, combineWrites);
     this.#warnings = warnings;
     this.#held = new HeldWrites({ limits, timings: this.#timings, clock, onDue: () => this.#releaseHeld() });
@@ -179,6 +183,7 @@ export class RedisSyncService {
       catalogue,
       keySpace,
       codec,
+      clock,
       ledger: this.#ledger,
       author: this.#author,
       replayGuard: this.#replayGuard,
@@ -296,6 +301,7 @@ export class RedisSyncService {
       pending: this.#unsent.keys,
       pendingBytes: this.#unsent.bytes,
       ...this.#counts,
+      breaker: this.#breaker.state.kind,
       ...(warnings.length > 0 && { warnings }),
     };
   }
@@ -351,6 +357,7 @@ export class RedisSyncService {
   submit(write: PreparedWrite): void {
     if (this.#closing !== undefined) return this.#drop(write, "closed", "the mirror was closed before");
     this.#counts.saves++;
+    if (this.#events.isHeard("saved")) this.#events.emit("saved", { userId: write.userId, record: write.record.name });
     this.#remoteChanges?.follow(write.redisKey, { userId: write.userId, record: write.record.name });
     this.#askedInVain.forget(write.redisKey);
     if (write.kind === "document") {
@@ -491,14 +498,27 @@ export class RedisSyncService {
     collections: readonly OutgoingCollection[],
     unread: readonly Refusal[],
   ): Promise<MirrorError | undefined> {
-    // Asked for in one turn, both go out in one round trip.
-    const [written, merged] = await Promise.all([
-      documents.length > 0 ? this.#gateway.write(documents.map(({ wire }) => wire)) : [],
-      collections.length > 0 ? this.#gateway.merge(collections.map(({ wire }) => wire)) : [],
-    ]);
-    if (this.#isOver(attempt)) return undefined;
+    const endBatch = this.#startBatch(documents.length + collections.length);
+    let replies: [WireOutcome[], MergeOutcome[]];
+    try {
+      // Asked for in one turn, both go out in one round trip.
+      replies = await Promise.all([
+        documents.length > 0 ? this.#gateway.write(documents.map(({ wire }) => wire)) : [],
+        collections.length > 0 ? this.#gateway.merge(collections.map(({ wire }) => wire)) : [],
+      ]);
+    } catch (error) {
+      endBatch(toMirrorError(error));
+      throw error;
+    }
+    if (this.#isOver(attempt)) {
+      endBatch(new ConnectionLostError("The attempt was given up."));
+      return undefined;
+    }
     this.#counts.batches++;
-    const { keys, bytes, savedBytes, again, refused } = this.#receipts.enter(documents, written, collections, merged);
+    const arrival = this.#receipts.enter(documents, replies[0], collections, replies[1]);
+    endBatch(arrival);
+    const { arrived, bytes, savedBytes, again, refused } = arrival;
+    const keys = arrived.length;
     this.#counts.sentKeys += keys;
     this.#counts.sentBytes += bytes;
     this.#counts.savedBytes += savedBytes;
@@ -515,6 +535,17 @@ export class RedisSyncService {
     const unsent = this.#unsent.batch.filter((write) => !sent.has(write));
     this.#unsent.batch = [...unsent, ...again, ...readable, ...counting.map(({ write }) => write)];
     return counting[0]?.error;
+  }
+
+  /** Tells that a batch goes out. The answer is for telling what came of it. */
+  #startBatch(keys: number): (end: Arrival | MirrorError) => void {
+    // Without any nothing goes over the wire.
+    if (keys === 0) return () => {};
+    const batch: Batch = { keys };
+    const startedMs = this.#clock.now();
+    this.#events.emit("batchStarted", batch);
+    return (end) =>
+      this.#events.emit("batchEnded", batch, { durationMs: this.#clock.now() - startedMs, ...toBatchOutcome(end) });
   }
 
   /**
@@ -768,6 +799,7 @@ export class RedisSyncService {
       this.#drop(write, "closed", "the mirror was closed while it was waiting");
     }
     this.#unsent.batch = [];
+    this.#events.emit("closed");
     return result;
   }
 
@@ -797,10 +829,25 @@ export class RedisSyncService {
     const redisKey = this.#keySpace.keyOf(id);
     if (hasBeenFull && !this.#broughtBack.has(redisKey)) return undefined;
     if (this.#health.state === "degraded" || this.#askedInVain.includes(redisKey)) return undefined;
-    const found = await this.find(id);
+    const restore = this.#restores.start(id);
+    const found = await this.#lookUp(id);
     // Of a silence, which is noted already, nobody knows what the mirror has.
-    if (found === undefined && !this.#askedInVain.includes(redisKey)) this.#askedInVain.noteAbsent(redisKey);
-    return found === undefined || this.isCleared(id, found) ? undefined : found;
+    if (typeof found === "string" && !this.#askedInVain.includes(redisKey)) this.#askedInVain.noteAbsent(redisKey);
+    if (typeof found !== "string" && !this.isCleared(id, found)) {
+      this.#restores.found(restore, found);
+      return found;
+    }
+    this.#restores.end(restore, typeof found === "string" ? found : "absent");
+    return undefined;
+  }
+
+  #lookUp(id: RecordId): Promise<FoundValue | Miss> {
+    return this.#closing === undefined ? this.#reader.lookUp(id) : Promise.resolve("unavailable");
+  }
+
+  /** What `findToRestore` found is not adopted. */
+  giveUpRestore(found: FoundValue, outcome: "absent" | "overtaken"): void {
+    this.#restores.endOf(found, outcome);
   }
 
   /** This instance knows the value from now on, and may overwrite it. */
@@ -811,7 +858,13 @@ export class RedisSyncService {
   /** The local store takes over what was found; `adopt` saves it there. What that throws makes it unseen again. */
   async adopt(id: RecordId, found: FoundValue, adopt: () => Promise<unknown>, target?: unknown): Promise<void> {
     const redisKey = this.#keySpace.keyOf(id);
-    await this.#adoptions.adopt(id, found, adopt, target);
+    try {
+      await this.#adoptions.adopt(id, found, adopt, target);
+    } catch (error) {
+      this.#restores.endOf(found, "refused");
+      throw error;
+    }
+    this.#restores.endOf(found, "restored");
     this.#foundEmpty.noteFull(redisKey);
     this.#broughtBack.delete(redisKey);
   }

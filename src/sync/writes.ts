@@ -41,6 +41,8 @@ interface Pending {
   readonly sequence: number;
   /** Whether what it overwrites is kept even if it was seen. */
   readonly keepsPrevious: boolean;
+  /** Since when Redis has been behind, on the engine's clock: when the earliest save was made for which this one stands. */
+  behindSinceMs: number;
 }
 
 export interface PendingDocument extends PreparedDocument, Pending {
@@ -64,6 +66,7 @@ export interface Refusal {
 
 /** Of a document the later save counts; of a collection the changes of both, which gather in the older one's. */
 export function combineWrites(older: PendingWrite, newer: PendingWrite): PendingWrite {
+  newer.behindSinceMs = older.behindSinceMs;
   if (older.kind === "document" || newer.kind === "document") return newer;
   const change = older.change instanceof GatheredChange ? older.change : new GatheredChange(older.change);
   change.add(newer.change);

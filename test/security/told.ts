@@ -4,16 +4,22 @@ import type { Evidence } from "./evidence.js";
 /** Checked against what the mirror declares: one that is added there has to be added here. */
 const EVENTS: { readonly [Event in Parameters<Mirror["on"]>[0]]: true } = {
   status: true,
+  saved: true,
+  batchStarted: true,
+  batchEnded: true,
   flushed: true,
   failed: true,
   dropped: true,
   held: true,
+  restoreStarted: true,
+  restoreEnded: true,
   restored: true,
   unreadable: true,
   breaker: true,
   skew: true,
   remoteChange: true,
   unheard: true,
+  closed: true,
 };
 
 /** All that a mirror tells: lines of its log, events, what its calls throw. */

@@ -84,11 +84,14 @@ export class ModelRedis {
       if (!isReadable && write.readableHeader !== header)
         return { kind: "failed", error: new UnknownKeyError(keyIdIn(header), isSecret, { header }) };
     }
+    let hasKept = false;
     if (there !== version) {
       const isWorthIt = previous !== undefined && previous !== value && previous.length > 2 && previous !== "null";
       const isOpen = isSecret && header === undefined;
-      if ((!isSeen || keepsPrevious) && isWorthIt && !isOpen)
+      if ((!isSeen || keepsPrevious) && isWorthIt && !isOpen) {
         this.#keep(redisKey, there ?? "0000000000000-0000-unknown", previous, ttlSeconds);
+        hasKept = !isSeen;
+      }
     }
     this.versions.set(redisKey, { version, isDeleted: value === undefined });
     if (value === undefined) this.values.delete(redisKey);
@@ -99,7 +102,7 @@ export class ModelRedis {
         if (headerIn(body) === undefined) this.kept.get(redisKey)!.delete(keptAs);
     }
     this.#live(redisKey, "record", ttlSeconds);
-    return { kind: "applied" };
+    return { kind: "applied", ...(hasKept && { hasKept }) };
   }
 
   merge(write: CollectionWrite): MergeOutcome {

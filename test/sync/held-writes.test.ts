@@ -44,6 +44,7 @@ describe("HeldWrites", () => {
     sequence: 1,
     stamp: { ms: 1, counter: 0 },
     keepsPrevious: false,
+    behindSinceMs: 0,
   });
 
   describe("are tried again", () => {
@@ -118,6 +119,7 @@ describe("HeldWrites", () => {
       bytes: 1,
       sequence: 1,
       keepsPrevious: false,
+      behindSinceMs: 0,
     });
     held.hold(changeOf("a", "1700000000000-0000-w"), REFUSED);
     held.put(changeOf("b", "1700000000001-0000-w"));

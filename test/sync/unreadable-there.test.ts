@@ -14,6 +14,9 @@ const version = (ms: number, writer = "a") => `${1_700_000_000_000 + ms}-0000-${
 const OURS = sealed(KNOWN_KEY, "ours", version(9));
 const THEIRS = sealed(UNKNOWN_KEY, "theirs", version(1, "b"));
 
+/** What it overwrites is kept. */
+const KEPT = { kind: "applied", hasKept: true };
+
 describe("what lies in Redis and cannot be read here", () => {
   let server: RedisServer;
   let gateway: NodeRedisGateway;
@@ -72,20 +75,20 @@ describe("what lies in Redis and cannot be read here", () => {
 
   it("is overwritten once its key is here, and kept", async () => {
     await lay(THEIRS);
-    expect(await put({ keyIds: [KNOWN_KEY, UNKNOWN_KEY] })).to.deep.equal({ kind: "applied" });
+    expect(await put({ keyIds: [KNOWN_KEY, UNKNOWN_KEY] })).to.deep.equal(KEPT);
     expect([await there(), await gateway.readKept(KEY, version(1, "b"))]).to.deep.equal([OURS, THEIRS]);
   });
 
   it("is overwritten where the user says so, and kept", async () => {
     await lay(THEIRS);
-    expect(await put({ overwritesUnreadable: true })).to.deep.equal({ kind: "applied" });
+    expect(await put({ overwritesUnreadable: true })).to.deep.equal(KEPT);
     expect([await there(), await gateway.readKept(KEY, version(1, "b"))]).to.deep.equal([OURS, THEIRS]);
   });
 
   it("is overwritten and kept where it is broken and names a key of ours", async () => {
     const broken = OURS.slice(0, -9);
     await lay(broken);
-    expect(await put({})).to.deep.equal({ kind: "applied" });
+    expect(await put({})).to.deep.equal(KEPT);
     expect([await there(), await gateway.readKept(KEY, version(1, "b"))]).to.deep.equal([OURS, broken]);
   });
 
@@ -107,7 +110,7 @@ describe("what lies in Redis and cannot be read here", () => {
     const jwe = JSON.stringify({ ciphertext: "", protected: header });
     await lay(jwe);
     expectLeft(await put({ readableHeader: other! }), undefined);
-    expect(await put({ readableHeader: header! })).to.deep.equal({ kind: "applied" });
+    expect(await put({ readableHeader: header! })).to.deep.equal(KEPT);
     expect(await gateway.readKept(KEY, version(1, "b"))).to.equal(jwe);
   });
 
@@ -115,7 +118,7 @@ describe("what lies in Redis and cannot be read here", () => {
     const { protected: header, ciphertext } = JSON.parse(OURS) as Record<string, string>;
     const jwe = JSON.stringify({ ciphertext, protected: header }, undefined, 2);
     await lay(jwe);
-    expect(await put({})).to.deep.equal({ kind: "applied" });
+    expect(await put({})).to.deep.equal(KEPT);
     expect(await gateway.readKept(KEY, version(1, "b"))).to.equal(jwe);
   });
 
@@ -125,7 +128,7 @@ describe("what lies in Redis and cannot be read here", () => {
     expect(expectLeft(await put(plain), UNKNOWN_KEY)).to.contain("ROO_MIRROR_ENCRYPT=all");
     expectLeft(await put({ ...PLAIN, value: undefined, keepsPrevious: true }), UNKNOWN_KEY);
     expect(await there()).to.equal(THEIRS);
-    expect(await put({ ...plain, overwritesUnreadable: true })).to.deep.equal({ kind: "applied" });
+    expect(await put({ ...plain, overwritesUnreadable: true })).to.deep.equal(KEPT);
     expect(await gateway.readKept(KEY, version(1, "b"))).to.equal(THEIRS);
     await lay(THEIRS);
     expect(await put({ ...plain, seen: version(1, "b") })).to.deep.equal({ kind: "applied" });
@@ -142,7 +145,7 @@ describe("what lies in Redis and cannot be read here", () => {
 
   it("is not taken for encrypted where a plain document has a member of that name", async () => {
     await lay('{"protected":"no","ciphertext":"no"}');
-    expect(await put({ ...PLAIN, value: '"plain"' })).to.deep.equal({ kind: "applied" });
+    expect(await put({ ...PLAIN, value: '"plain"' })).to.deep.equal(KEPT);
   });
 
   it("is not overwritten by the items of a collection, unless the user says so", async () => {
