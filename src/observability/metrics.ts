@@ -24,16 +24,14 @@ export class Metrics {
     return () => {
       stopListening();
       this.#report();
+      // What reads the others stays, also without any: an SDK repeats what it was last told until it is told otherwise.
       this.#mirrors.delete(mirror);
-      if (this.#mirrors.size === 0) this.#letGo();
     };
   }
 
   start(api: TelemetryApi): void {
     this.#api = api;
     this.#report();
-    // All of them may have been closed in the meantime.
-    if (this.#mirrors.size === 0) this.#letGo();
   }
 
   /** Within a save nothing but counting. */
@@ -73,22 +71,14 @@ export class Metrics {
     const provider = this.#api?.metrics.getMeterProvider();
     if (provider === undefined) return undefined;
     if (provider !== this.#provider) {
-      this.#letGo();
+      const outdated = this.#instruments;
+      this.#instruments = undefined;
+      // One that throws is not asked again.
       this.#provider = provider;
+      outdated?.close();
       this.#instruments = new Instruments(provider.getMeter(SCOPE), () => this.#read());
     }
     return this.#instruments;
-  }
-
-  #letGo(): void {
-    const instruments = this.#instruments;
-    this.#instruments = undefined;
-    this.#provider = undefined;
-    try {
-      instruments?.close();
-    } catch {
-      // As above.
-    }
   }
 
   #handOver(instruments: Instruments): void {

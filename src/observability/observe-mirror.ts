@@ -3,38 +3,48 @@ import { publishToChannels } from "./diagnostics-channels.js";
 import { Metrics } from "./metrics.js";
 import type { ObservedMirror } from "./observed-mirror.js";
 import { traceSpans } from "./spans.js";
-import { loadTelemetryApi } from "./telemetry-api.js";
+import { loadTelemetryApi, type TelemetryApi } from "./telemetry-api.js";
 
-/** Of this process; none where OpenTelemetry's API is not there. */
-let metrics: Metrics | undefined = new Metrics();
+/** Passes on what mirrors tell, to whoever the host has for it. */
+export class Observer {
+  readonly #load: () => Promise<TelemetryApi | undefined>;
+  /** None once it is known that OpenTelemetry's API is not there. */
+  #metrics: Metrics | undefined = new Metrics();
+
+  constructor(load: () => Promise<TelemetryApi | undefined> = loadTelemetryApi) {
+    this.#load = load;
+  }
+
+  /** Until the mirror is closed. Returns at once, does not throw, and loads nothing within the call. */
+  observe(mirror: ObservedMirror): void {
+    const metrics = this.#metrics;
+    const ends = [publishToChannels(mirror)];
+    let isClosed = false;
+    mirror.on("closed", () => {
+      isClosed = true;
+      for (const end of ends.splice(0)) end();
+    });
+    if (metrics === undefined) return;
+    const stopCounting = metrics.observe(mirror);
+    ends.push(stopCounting);
+    const takeApi = (api: TelemetryApi | undefined) => {
+      if (api === undefined) {
+        this.#metrics = undefined;
+        return stopCounting();
+      }
+      metrics.start(api);
+      if (!isClosed) ends.push(traceSpans(mirror, api));
+    };
+    // Whoever makes the first mirror's engine is in the midst of the host's call.
+    systemClock.setTimeout(() => void this.#load().then(takeApi), 0).unref?.();
+  }
+}
+
+const observer = new Observer();
 
 /**
- * Tells `node:diagnostics_channel` and OpenTelemetry, where the host has either, what becomes of a mirror, until that is
- * closed. Returns at once, does not throw, and loads nothing within the call.
+ * Tells `node:diagnostics_channel` and OpenTelemetry, where the host has either, what becomes of a mirror until it is closed.
  */
 export function observeMirror(mirror: ObservedMirror): void {
-  let isClosed = false;
-  const ends = [publishToChannels(mirror)];
-  const observed = metrics;
-  if (observed !== undefined) {
-    const stopCounting = observed.observe(mirror);
-    ends.push(stopCounting);
-    // Whoever observes the first mirror may be in the midst of the host's first save.
-    systemClock
-      .setTimeout(() => {
-        void loadTelemetryApi().then((api) => {
-          if (api === undefined) {
-            metrics = undefined;
-            return stopCounting();
-          }
-          observed.start(api);
-          if (!isClosed) ends.push(traceSpans(mirror, api));
-        });
-      }, 0)
-      .unref?.();
-  }
-  mirror.on("closed", () => {
-    isClosed = true;
-    for (const end of ends.splice(0)) end();
-  });
+  observer.observe(mirror);
 }

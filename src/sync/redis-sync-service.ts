@@ -43,7 +43,7 @@ import { type FoundValue, type Miss, RecordReader } from "./record-reader.js";
 import { type Catalogue, isMerged, type RecordDefinition } from "./records.js";
 import { isRemote, RemoteChanges } from "./remote-changes.js";
 import { ReplayGuard } from "./replay-guard.js";
-import type { CollectionState, MergeOutcome, RedisGateway, StoredState, WireOutcome } from "./redis-gateway.js";
+import type { CollectionState, RedisGateway, StoredState } from "./redis-gateway.js";
 import { Restores } from "./restores.js";
 import { DEFAULT_TIMINGS, type SyncTimings } from "./timings.js";
 import { UnsentWrites } from "./unsent-writes.js";
@@ -132,6 +132,8 @@ export class RedisSyncService {
   /** The one that is under way. What comes of any other is of no interest. */
   #attempt: Attempt | undefined;
   #leaseTimer: Timer | undefined;
+  /** Tells what came of the batch that is on its way, if one is. */
+  #endBatch: (end: Arrival | MirrorError) => void = () => {};
   #isDue = false;
   #closing: Promise<FlushResult> | undefined;
   #isClosed = false;
@@ -422,6 +424,8 @@ export class RedisSyncService {
   #conclude(attempt: Attempt, failure: MirrorError | undefined): void {
     if (this.#isOver(attempt)) return;
     this.#clock.clearTimeout(this.#leaseTimer);
+    // Of a connection that failed, and of an attempt that is given up.
+    if (failure !== undefined) this.#endBatch(failure);
     const keys = this.#unsent.batch.length;
     this.#attempt = undefined;
     // What may be refused for ever goes behind what else waits.
@@ -498,25 +502,16 @@ export class RedisSyncService {
     collections: readonly OutgoingCollection[],
     unread: readonly Refusal[],
   ): Promise<MirrorError | undefined> {
-    const endBatch = this.#startBatch(documents.length + collections.length);
-    let replies: [WireOutcome[], MergeOutcome[]];
-    try {
-      // Asked for in one turn, both go out in one round trip.
-      replies = await Promise.all([
-        documents.length > 0 ? this.#gateway.write(documents.map(({ wire }) => wire)) : [],
-        collections.length > 0 ? this.#gateway.merge(collections.map(({ wire }) => wire)) : [],
-      ]);
-    } catch (error) {
-      endBatch(toMirrorError(error));
-      throw error;
-    }
-    if (this.#isOver(attempt)) {
-      endBatch(new ConnectionLostError("The attempt was given up."));
-      return undefined;
-    }
+    this.#startBatch(documents.length + collections.length);
+    // Asked for in one turn, both go out in one round trip.
+    const [written, merged] = await Promise.all([
+      documents.length > 0 ? this.#gateway.write(documents.map(({ wire }) => wire)) : [],
+      collections.length > 0 ? this.#gateway.merge(collections.map(({ wire }) => wire)) : [],
+    ]);
+    if (this.#isOver(attempt)) return undefined;
     this.#counts.batches++;
-    const arrival = this.#receipts.enter(documents, replies[0], collections, replies[1]);
-    endBatch(arrival);
+    const arrival = this.#receipts.enter(documents, written, collections, merged);
+    this.#endBatch(arrival);
     const { arrived, bytes, savedBytes, again, refused } = arrival;
     const keys = arrived.length;
     this.#counts.sentKeys += keys;
@@ -537,15 +532,17 @@ export class RedisSyncService {
     return counting[0]?.error;
   }
 
-  /** Tells that a batch goes out. The answer is for telling what came of it. */
-  #startBatch(keys: number): (end: Arrival | MirrorError) => void {
+  /** Tells that a batch goes out. There is one at a time. */
+  #startBatch(keys: number): void {
     // Without any nothing goes over the wire.
-    if (keys === 0) return () => {};
+    if (keys === 0) return;
     const batch: Batch = { keys };
     const startedMs = this.#clock.now();
     this.#events.emit("batchStarted", batch);
-    return (end) =>
+    this.#endBatch = (end) => {
+      this.#endBatch = () => {};
       this.#events.emit("batchEnded", batch, { durationMs: this.#clock.now() - startedMs, ...toBatchOutcome(end) });
+    };
   }
 
   /**
@@ -799,6 +796,7 @@ export class RedisSyncService {
       this.#drop(write, "closed", "the mirror was closed while it was waiting");
     }
     this.#unsent.batch = [];
+    this.#endBatch(new ConnectionLostError("The mirror was closed."));
     this.#events.emit("closed");
     return result;
   }
