@@ -1,7 +1,13 @@
 import { context, metrics, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
-import { type MetricData, MetricReader, MeterProvider, type ResourceMetrics } from "@opentelemetry/sdk-metrics";
+import {
+  DataPointType,
+  type MetricData,
+  MetricReader,
+  MeterProvider,
+  type ResourceMetrics,
+} from "@opentelemetry/sdk-metrics";
 import {
   BasicTracerProvider,
   InMemorySpanExporter,
@@ -18,6 +24,7 @@ class OnDemandReader extends MetricReader {
 /** One figure, as it was collected. */
 export interface Point {
   readonly name: string;
+  readonly type: "counter" | "up-down counter" | "histogram" | "gauge";
   readonly unit: string;
   readonly attributes: Record<string, unknown>;
   /** Of a histogram, how often something was recorded. */
@@ -79,11 +86,18 @@ export class Telemetry implements AsyncDisposable {
   }
 }
 
-function toPoints({ descriptor: { name, unit }, dataPoints }: MetricData): Point[] {
-  return dataPoints.map(({ attributes, value }) => {
-    if (typeof value === "number") return { name, unit, attributes, value, sum: undefined, boundaries: undefined };
-    const { count, sum } = value;
+function toPoints(metric: MetricData): Point[] {
+  const { name, unit } = metric.descriptor;
+  const type = typeOf(metric);
+  return metric.dataPoints.map(({ attributes, value }) => {
+    const common = { name, type, unit, attributes };
+    if (typeof value === "number") return { ...common, value, sum: undefined, boundaries: undefined };
     const boundaries = "buckets" in value ? value.buckets.boundaries : undefined;
-    return { name, unit, attributes, value: count, sum, boundaries };
+    return { ...common, value: value.count, sum: value.sum, boundaries };
   });
+}
+
+function typeOf(metric: MetricData): Point["type"] {
+  if (metric.dataPointType === DataPointType.SUM) return metric.isMonotonic ? "counter" : "up-down counter";
+  return metric.dataPointType === DataPointType.GAUGE ? "gauge" : "histogram";
 }
