@@ -25,7 +25,12 @@ export async function measureSaveCost(
   return costs;
 }
 
-async function measureScenario(scenario: Scenario, value: (seed: number) => unknown, key: string, saves: number) {
+export async function measureScenario(
+  scenario: Scenario,
+  value: (seed: number) => unknown,
+  key: string,
+  saves: number,
+) {
   const server = scenario === "down" ? await RedisServer.absent() : await RedisServer.start();
   const { dispose, ready } = install(scenario, server);
   await ready;

@@ -18,22 +18,24 @@ export class Observer {
   /** Until the mirror is closed. Returns at once, does not throw, and loads nothing within the call. */
   observe(mirror: ObservedMirror): void {
     const metrics = this.#metrics;
-    const ends = [publishToChannels(mirror)];
+    const ends = new Set([publishToChannels(mirror)]);
     let isClosed = false;
     mirror.on("closed", () => {
       isClosed = true;
-      for (const end of ends.splice(0)) end();
+      for (const end of ends) end();
+      ends.clear();
     });
     if (metrics === undefined) return;
     const stopCounting = metrics.observe(mirror);
-    ends.push(stopCounting);
+    ends.add(stopCounting);
     const takeApi = (api: TelemetryApi | undefined) => {
       if (api === undefined) {
         this.#metrics = undefined;
-        return stopCounting();
+        if (ends.delete(stopCounting)) stopCounting();
+        return;
       }
       metrics.start(api);
-      if (!isClosed) ends.push(traceSpans(mirror, api));
+      if (!isClosed) ends.add(traceSpans(mirror, api));
     };
     // Whoever makes the first mirror's engine is in the midst of the host's call.
     systemClock.setTimeout(() => void this.#load().then(takeApi), 0).unref?.();

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -93,6 +93,17 @@ describe("the bundled extension", () => {
     expect(stderr).to.equal("");
     expect(JSON.parse(stdout)).to.deep.equal({ isLoadedAfterSave: true });
     expect(await server.get("roo:bundled:customInstructions")).to.equal('"from the bundle"');
+  });
+
+  it("runs where it finds nothing but itself, no OpenTelemetry either", async () => {
+    // As it is installed: in a folder of its own, with no `node_modules` above it.
+    const installed = join(folder, "installed");
+    await cp(join(DIST, "bundle"), installed, { recursive: true });
+    const files = [join(installed, "extension.cjs"), join(DIST, "extension/file-context.js"), folder];
+    const env = { ...process.env, REDIS_HOST: "127.0.0.1", REDIS_PORT: String(server.port), ROO_USER_ID: "installed" };
+    const { stdout, stderr } = spawnSync(process.execPath, ["-e", HOST, ...files], { env, encoding: "utf8" });
+    expect(stderr).to.equal("");
+    expect(JSON.parse(stdout)).to.deep.equal({ isLoadedAfterSave: true });
   });
 
   it("does not load the Redis client before it is needed", () => {

@@ -4,6 +4,7 @@ import { hurriedMirror } from "../support/mirrors.js";
 import { ScriptedServer } from "../support/scripted-server.js";
 import { type Canary } from "./canaries.js";
 import * as bedding from "./canary-bed.js";
+import { Emitted } from "./emitted.js";
 import { Evidence } from "./evidence.js";
 import { Told } from "./told.js";
 
@@ -59,10 +60,16 @@ describe("no secret leaves the library", function () {
   let evidence: Evidence;
   before(async () => (bed = await CanaryBed.open()));
   after(() => bed.close());
-  beforeEach(() => (evidence = new Evidence()));
+  let emitted: Emitted;
+  beforeEach(() => {
+    evidence = new Evidence();
+    emitted = new Emitted();
+  });
+  afterEach(() => emitted[Symbol.asyncDispose]());
 
   /** Nothing that was said holds any of them, nothing that went to Redis a secret. */
   async function expectNoLeak(): Promise<void> {
+    await emitted.addTo(evidence);
     expect(evidence.leaksOf(unspeakable())).to.deep.equal([]);
     const outside = new Evidence();
     const credentials = bed.addTraffic(outside);
@@ -145,6 +152,13 @@ describe("no secret leaves the library", function () {
       expect(places).to.contain(`${trouble.name}: event dropped`);
       if (trouble !== bedding.HEALTHY) expect(places).to.match(/: event (failed|held|unreadable)/);
       await expectNoLeak();
+      const emissions = evidence.places.join("\n");
+      for (const place of [
+        "channel redis-mirrored:dropped",
+        "metric redis_mirrored.drops",
+        "span redis_mirrored.batch",
+      ])
+        expect(emissions).to.contain(place);
     });
   }
 
@@ -163,6 +177,7 @@ describe("no secret leaves the library", function () {
     await mirror.close(SHORTLY);
     await quoting.stop();
     expect(quoting.received).to.include.members(["AUTH", "EVALSHA"]);
+    await emitted.addTo(evidence);
     expect(evidence.places.join("\n")).to.contain("history throws");
     expect(evidence.leaksOf(unspeakable())).to.deep.equal([]);
   });
@@ -219,6 +234,7 @@ describe("no secret leaves the library", function () {
       showAll(told, mirror);
       await mirror.close();
     }
+    await emitted.addTo(evidence);
     expect(evidence.leaksOf(unspeakable())).to.deep.equal([]);
   });
 
@@ -235,6 +251,7 @@ describe("no secret leaves the library", function () {
       showAll(told, mirror);
       await mirror.close(SHORTLY);
     }
+    await emitted.addTo(evidence);
     expect(evidence.places.join("\n")).to.contain("a kept key: event dropped").and.to.contain("encrypting throws");
     expect(evidence.leaksOf(unspeakable())).to.deep.equal([]);
   });
@@ -255,7 +272,10 @@ describe("no secret leaves the library", function () {
     await told.throwing("restore", () => {
       throw new Error("fine", { cause: new Error(leaked.text) });
     });
+    service.emit("held", { userId: "alice", record: leaked.text, reason: "" });
+    service.emit("restoreEnded", { userId: "alice", record: leaked.text }, { outcome: "absent", durationMs: 1 });
     await mirror.close();
+    await emitted.addTo(evidence);
     bed.addTraffic(evidence);
     await bed.addContent(evidence);
     await bed.order("FLUSHALL");
@@ -271,6 +291,10 @@ describe("no secret leaves the library", function () {
         "a leak: log, debug",
         "a leak: event dropped, inspected",
         "a leak: restore throws, inspected",
+        "channel redis-mirrored:held, inspected",
+        "metric redis_mirrored.held, inspected",
+        "metrics, as Prometheus sees them",
+        "span redis_mirrored.restore, inspected",
       ].map((place) => `${place}: ${leaked.name}, in part`),
     );
   });
