@@ -13,6 +13,7 @@ const KINDS = [
   },
   { name: "titles of the commands", form: /^package\.nls(\.[a-z-]+)?\.json$/ },
   { name: "documentation", form: /^docs\/([a-z-]+\/)*([a-z-]+|README|redis-mirrored\.api)\.md$/ },
+  { name: "the dashboard and its alerts", form: /^docs\/observability\/(dashboard\.json|alerts\.yml)$/ },
   { name: "samples", form: /^samples\/[a-z_-]+\.(json|py)$/ },
   { name: "sources", form: /^src\/([a-z-]+\/)*[a-z-]+\.ts$/ },
   { name: "compiled sources", form: /^dist\/(([a-z-]+\/)*[a-z-]+)\.(js|d\.ts)(\.map)?$/, isOfSource: true },

@@ -4,7 +4,8 @@ import { join } from "node:path";
 
 /** Test files say what they need by what they import. */
 export const NEEDS = {
-  redisServer: /support\/(redis-(server|cluster|sentinels)|test-bed)|canary-bed|\/bench\/|\/(chaos|host-bed|sharing-bench)\.js/,
+  redisServer:
+    /support\/(redis-(server|cluster|sentinels)|test-bed)|canary-bed|\/bench\/|\/(chaos|host-bed|sharing-bench)\.js/,
   redisCli: /support\/redis-cli/,
   python: /support\/python/,
 };
