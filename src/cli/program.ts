@@ -2,26 +2,39 @@ import { Command, CommanderError } from "commander";
 import { MirrorError } from "../sync/errors.js";
 import { adoptCommand } from "./adopt.js";
 import type { ToolCommand } from "./command.js";
+import { doctorCommand } from "./doctor.js";
+import { exportCommand } from "./export.js";
 import { Failure } from "./failure.js";
 import { historyCommand } from "./history.js";
+import { importCommand } from "./import.js";
 import { inspectCommand } from "./inspect.js";
 import { toJson } from "./json.js";
+import { INTERRUPTED_STATUS, InterruptedError } from "./interruption.js";
 import { keygenCommand } from "./keygen.js";
 import { migrateCommand } from "./migrate.js";
 import { packageVersion } from "./package-version.js";
 import { purgeCommand } from "./purge.js";
 import { restoreCommand } from "./restore.js";
 import { rotateCommand } from "./rotate.js";
+import { statusCommand } from "./status.js";
 import { supportBundleCommand } from "./support-bundle.js";
 import { printableLines, quoted } from "./printable.js";
 import { tourCommand } from "./tour.js";
+import { watchCommand } from "./watch.js";
 import { suggestionOf, toUsageError, UsageError } from "./usage-error.js";
 
 /** In the order in which `--help` lists them. */
 const GROUPS: Readonly<Record<string, readonly (() => ToolCommand)[]>> = {
   "Begin:": [tourCommand, adoptCommand],
-  "See what is there:": [inspectCommand, historyCommand, supportBundleCommand],
-  "Change what is there:": [restoreCommand, migrateCommand, purgeCommand],
+  "See what is there:": [
+    statusCommand,
+    doctorCommand,
+    inspectCommand,
+    watchCommand,
+    historyCommand,
+    supportBundleCommand,
+  ],
+  "Change what is there:": [restoreCommand, exportCommand, importCommand, migrateCommand, purgeCommand],
   "Keys:": [keygenCommand, rotateCommand],
 };
 
@@ -95,6 +108,7 @@ function report(error: unknown, args: readonly string[], commands: readonly Tool
   const { message } = failure as Error;
   const isJson = args.slice(0, args.includes("--") ? args.indexOf("--") : undefined).includes("--json");
   console.error(isJson ? toJson({ error: { code, message } }, 0) : printableLines(message));
+  if (failure instanceof InterruptedError) return INTERRUPTED_STATUS;
   return failure instanceof UsageError ? 2 : 1;
 }
 
@@ -109,7 +123,7 @@ function toOurs(error: CommanderError, args: readonly string[], commands: readon
 /** Stays the same from version to version. `undefined`: nobody foresaw it. */
 function codeOf(error: unknown): string | undefined {
   if (error instanceof UsageError) return "USAGE";
-  if (error instanceof Failure || error instanceof MirrorError) return error.code;
+  if (error instanceof Failure || error instanceof MirrorError || error instanceof InterruptedError) return error.code;
   // A file that is not there, or that somebody may not read.
   const { path, code } = error as NodeJS.ErrnoException;
   return typeof path === "string" && typeof code === "string" ? code : undefined;

@@ -45,7 +45,12 @@ export class Screen {
     const filled = Math.round((done / total) * width);
     const bar = `${this.paint("cyan", "━".repeat(filled))}${this.paint("dim", "━".repeat(width - filled))}`;
     this.#write(`\r\u001B[2K     ${bar} ${text}`);
-    if (done >= total) this.#write("\r\u001B[2K");
+    if (done >= total) this.endProgress();
+  }
+
+  /** Takes away the line that was redrawn. */
+  endProgress(): void {
+    if (!this.#isPlain) this.#write("\r\u001B[2K");
   }
 
   /** The first column to the left, the others to the right. */

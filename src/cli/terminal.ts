@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { InterruptedError } from "./interruption.js";
 import { toJson } from "./json.js";
 import { UsageError } from "./usage-error.js";
 
@@ -33,10 +34,16 @@ export interface AskOptions {
 export async function ask(question: string, options: AskOptions = {}): Promise<boolean> {
   const { isYesByDefault = true, input = process.stdin, output = process.stderr } = options;
   const terminal = createInterface({ input, output });
-  const ended = new Promise<string>((resolve) => terminal.once("close", () => resolve("no")));
-  const answer = await Promise.race([terminal.question(question), ended]);
-  terminal.close();
-  return isYesByDefault ? !/^\s*n/i.test(answer) : /^\s*y/i.test(answer);
+  const ended = new Promise<string>((resolve, reject) => {
+    terminal.once("close", () => resolve("no"));
+    terminal.once("SIGINT", () => reject(new InterruptedError("Nothing was changed.")));
+  });
+  try {
+    const answer = await Promise.race([terminal.question(question), ended]);
+    return isYesByDefault ? !/^\s*n/i.test(answer) : /^\s*y/i.test(answer);
+  } finally {
+    terminal.close();
+  }
 }
 
 /** Asks before something is changed that cannot be taken back; who only presses Enter has not agreed. @throws UsageError */

@@ -5,7 +5,7 @@ import { bookkeepingKey } from "./keys.js";
 import type { Catalogue, RecordDefinition } from "./records.js";
 import { defineRecord } from "./records.js";
 import { parseStoredJson } from "./stored-json.js";
-import { decodeId, type UserKey, type UserKeys } from "./user-keys.js";
+import { decodeId, type UserKey, type UserKeys, valueKeysOf } from "./user-keys.js";
 import { parseVersion, type Version } from "./version.js";
 
 /** An item of a collection, without what it holds. */
@@ -43,26 +43,14 @@ export async function surveyRecords(
   keys: readonly UserKey[],
   catalogue: Catalogue,
 ): Promise<RecordSurvey[]> {
-  const records = new Map<string, UserKey>();
-  for (const key of keys) records.set(valueKeyOf(key), key);
   const surveys: RecordSurvey[] = [];
-  for (const [valueKey, key] of records) surveys.push(await surveyRecord(source, valueKey, key, catalogue));
-  return surveys.sort((a, b) => compare(a.record, b.record) || compare(a.instanceId ?? "", b.instanceId ?? ""));
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** The key of the value on which this one is a note, or itself. */
-function valueKeyOf({ redisKey, bookkeeping }: UserKey): string {
-  return bookkeeping === undefined ? redisKey : redisKey.replace(`~${bookkeeping}:`, "");
+  for (const key of valueKeysOf(keys)) surveys.push(await surveyRecord(source, key, catalogue));
+  return surveys;
 }
 
 async function surveyRecord(
   source: UserKeys,
-  valueKey: string,
-  { record, instanceId }: UserKey,
+  { redisKey: valueKey, record, instanceId }: UserKey,
   catalogue: Catalogue,
 ): Promise<RecordSurvey> {
   const definition = catalogue.find(record);

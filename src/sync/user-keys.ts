@@ -48,6 +48,22 @@ export function parseKey(redisKey: string): UserKey | undefined {
   return { redisKey, userId, instanceId, record: record!, bookkeeping };
 }
 
+/** The keys of the values that some keys are, or are notes on, whether those are there; sorted by record and instance. */
+export function valueKeysOf(keys: readonly UserKey[]): UserKey[] {
+  const values = new Map<string, UserKey>();
+  for (const { redisKey, bookkeeping, ...key } of keys) {
+    const valueKey = bookkeeping === undefined ? redisKey : redisKey.replace(`~${bookkeeping}:`, "");
+    values.set(valueKey, { ...key, redisKey: valueKey, bookkeeping: undefined });
+  }
+  return [...values.values()].sort(
+    (a, b) => compare(a.record, b.record) || compare(a.instanceId ?? "", b.instanceId ?? ""),
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 /** The id that `encodeId` has encoded; `undefined` where that cannot have been. */
 export function decodeId(encoded: string): string | undefined {
   // Half a surrogate pair, in the three bytes that UTF-8 proper has for nothing.

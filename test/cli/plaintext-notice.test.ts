@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { documentedAdditions } from "../security/documented-access.js";
 import { commandNames, runCommand } from "../support/command.js";
@@ -5,8 +6,11 @@ import { hurriedMirror, KEY } from "../support/mirrors.js";
 import { ScriptedServer } from "../support/scripted-server.js";
 import { RedisServer } from "../support/redis-server.js";
 
-/** Those that talk to no Redis. */
-const UNCONNECTED = ["adopt", "keygen"];
+/** Those that talk to no Redis, or say it in another way. */
+const UNCONNECTED = ["adopt", "keygen", "doctor"];
+
+/** What `export` writes, of nobody's. */
+const EXPORTED = fileURLToPath(new URL("../../../test/cli/empty-export.json", import.meta.url));
 
 /** Of the others, what they are called with. */
 const CALLS: Readonly<Record<string, readonly string[]>> = {
@@ -18,6 +22,10 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   purge: ["alice", "--dry-run"],
   rotate: ["--dry-run"],
   "support-bundle": [],
+  status: [],
+  watch: ["--for", "1"],
+  export: [],
+  import: [EXPORTED, "--dry-run"],
 };
 
 const NOTICE = /^redis-mirrored: What goes to (.+) is not encrypted: .+ Use rediss:\/\/ or REDIS_TLS=true\.$/gm;

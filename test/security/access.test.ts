@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { createMirror, type Mirror, type MirrorOptions, TOKENS } from "redis-mirrored";
@@ -7,6 +8,7 @@ import { hurriedMirror, KEY, type MirrorUnderTest, SILENT, untilEvent } from "..
 import { RedisCluster } from "../support/redis-cluster.js";
 import { SentinelDeployment } from "../support/redis-sentinels.js";
 import { RedisServer } from "../support/redis-server.js";
+import { TemporaryFolder } from "../support/temporary-folder.js";
 import { until } from "../support/until.js";
 import { commandsOf, documentedAdditions, documentedRules } from "./documented-access.js";
 
@@ -148,8 +150,11 @@ describe("the account of docs/access.md", function () {
   });
 
   it("can use another database, and all of the commands", async () => {
-    const features = ["another database", "the commands"].flatMap(documentedAdditions);
+    const ofAlice = documentedAdditions("live sharing").map((rule) => rule.replace("ALICE", "alice"));
+    const features = [...["another database", "the commands"].flatMap(documentedAdditions), ...ofAlice];
     await setUp(send, [...documentedRules(), ...features]);
+    const folder = new TemporaryFolder();
+    const exported = join(folder.path, "alice.json");
     const { mirror: one, service } = mirror({ redis: { database: 1 } });
     for (const text of ["one", "two"]) {
       service.set(NOTE, text);
@@ -175,6 +180,10 @@ describe("the account of docs/access.md", function () {
     for (const args of [
       ["inspect"],
       ["support-bundle"],
+      ["status"],
+      ["watch", "--for", "1"],
+      ["export", "--output", exported],
+      ["import", exported, "--yes"],
       ["rotate", "--forget"],
       ["migrate", "--delete", "--yes"],
       ["restore", NOTE.record, "--version", await version()],
@@ -182,6 +191,7 @@ describe("the account of docs/access.md", function () {
       ["purge", "alice", "--yes"],
     ])
       expect(await run({ REDIS_URL: url }, ...args), args.join(" ")).to.include({ status: 0 });
+    folder.remove();
     expect(await client.dbSize()).to.equal(0);
     expect(await refusals(send)).to.deep.equal([]);
     const used = await called(send);

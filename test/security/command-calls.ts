@@ -24,6 +24,7 @@ export class CommandFiles {
     writeFiles(this.#folder.path, {
       "profiles.json": JSON.stringify(PROFILES),
       "history.json": JSON.stringify(TASKS),
+      "export.json": exported(secret("an export")),
       "no-json.json": `{"apiKey": "${secret("broken")}`,
       "no-profiles.json": JSON.stringify({ [secret("a name")]: secret("a value") }),
       "host/package.json": JSON.stringify({ name: "host", publisher: secret("the host's manifest") }),
@@ -46,6 +47,12 @@ export class CommandFiles {
   }
 }
 
+/** As `export --decrypt` writes it. */
+function exported(secret: string): string {
+  const record = { record: "mcpSettings", instanceId: null, version: null, value: { mcpServers: { [secret]: {} } } };
+  return JSON.stringify({ format: "redis-mirrored export", formatVersion: 1, userId: "dave", records: [record] });
+}
+
 /**
  * How each command is called, in an order in which each finds something to do. A command without a line here fails the test:
  * whoever adds one says how it is to be tried.
@@ -61,6 +68,20 @@ export function callsOf(files: CommandFiles, version: string): Readonly<Record<s
     ],
     adopt: [aside(1, files.of("host"), "--check"), aside(1, files.of("host"), "--json")],
     inspect: [call(0), call(0, "--json")],
+    status: [call(0), call(0, "--json")],
+    doctor: [
+      { args: [], status: undefined, asksRedis: "at length" },
+      { args: ["--json"], status: undefined, asksRedis: "at length" },
+    ],
+    watch: [call(0, "--for", "1"), call(0, "--for", "1", "--json")],
+    // To a file: what of a user's is no secret is in it, and what is one as a JWE.
+    export: [call(0, "--output", files.of("alice.json"))],
+    import: [
+      call(0, files.of("export.json"), "--dry-run"),
+      call(0, files.of("export.json"), "--yes", "--json"),
+      aside(1, files.of("no-json.json")),
+      aside(1, files.of("no-profiles.json")),
+    ],
     history: [call(0, "provider"), call(0, "provider", "--json"), call(0, "taskHistory")],
     "support-bundle": [call(0), call(0, "--anonymous")],
     keygen: [aside(0, "--id"), aside(1, "--store")],

@@ -1,4 +1,5 @@
 import type { UserKeys } from "../../sync/user-keys.js";
+import type { Step } from "../progress.js";
 import { deleteLegacy, isUnchanged, type LegacyEntry } from "./legacy-keys.js";
 import type { Migration, RecordPlan } from "./migration.js";
 
@@ -16,17 +17,19 @@ export interface KeptEntry {
   readonly items: number;
 }
 
-/** Does what was planned. @throws MirrorError where Redis, or the key, does not allow it. */
+/** Does what was planned. @throws MirrorError where Redis, or the key, does not allow it; and what `step` throws. */
 export async function carryOut(
   planned: readonly RecordPlan[],
   migration: Migration,
   keys: UserKeys,
   isDeleting: boolean,
+  step: Step = () => {},
 ): Promise<CarriedOut> {
   const plans: RecordPlan[] = [];
   const deleted: LegacyEntry[] = [];
   const kept: KeptEntry[] = [];
-  for (const each of planned) {
+  for (const [index, each] of planned.entries()) {
+    step(index, planned.length);
     // The question may have stood for minutes, in which the old code saved something newer.
     const plan = (await isStillSo(keys, each)) ? each : refused(each);
     plans.push(plan);

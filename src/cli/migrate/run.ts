@@ -10,11 +10,14 @@ import { UserKeys } from "../../sync/user-keys.js";
 import { Failure } from "../failure.js";
 import { settingsInForce, userInForce } from "../in-force.js";
 import { noticeLearnt, noticePlaintext } from "../plaintext-notice.js";
+import { withProgress } from "../progress.js";
 import { isAgreed, say, sayJson } from "../terminal.js";
 import { carryOut } from "./carry-out.js";
 import { findLegacy, type LegacyEntry } from "./legacy-keys.js";
 import { describeKept, describePlans, toReport } from "./migration-report.js";
 import { Migration, type RecordPlan } from "./migration.js";
+
+const HOW_TO_GO_ON = "Each record is taken over for itself; call it again for the rest.";
 
 export interface MigrateOptions {
   readonly instance: string | undefined;
@@ -81,7 +84,11 @@ async function run(
   const isAsked = shown.length > 0 && !flags.dryRun;
   if (!flags.json) say(describePlans(found).join("\n"));
   if (isAsked && !(flags.yes || (await isAgreed("Take it over?")))) return say("Nothing was changed.");
-  const done = isAsked ? await carryOut(shown, migration, keys, flags.delete) : { plans: shown, deleted: [], kept: [] };
+  const done = isAsked
+    ? await withProgress({ noun: "records", howToGoOn: HOW_TO_GO_ON, isJson: flags.json }, (step) =>
+        carryOut(shown, migration, keys, flags.delete, step),
+      )
+    : { plans: shown, deleted: [], kept: [] };
   if (flags.json) sayJson(toReport({ ...found, ...done, isDone: isAsked }));
   else if (isAsked) {
     const changed = done.plans.filter((plan) => !shown.includes(plan));

@@ -1,6 +1,7 @@
 import type { UserKeys } from "../../sync/user-keys.js";
 import { settingsInForce, withAllServers } from "../in-force.js";
 import { printable } from "../printable.js";
+import { withProgress } from "../progress.js";
 import { shorten } from "../table.js";
 import { isAgreed, say, sayJson } from "../terminal.js";
 import { UsageError } from "../usage-error.js";
@@ -37,7 +38,8 @@ async function run(servers: readonly UserKeys[], userId: string, flags: PurgeOpt
     if (flags.json) sayJson(toReport(report, undefined));
     return isAmbiguousLeft ? 1 : 0;
   }
-  const removed = await remove(going);
+  const howToGoOn = "What is removed is removed; call it again for the rest.";
+  const removed = await withProgress({ noun: "keys", howToGoOn, isJson: flags.json }, (step) => remove(going, step));
   const left = goingOf({ ...report, ...(await findFootprint(servers, userId, flags.instance)) });
   if (flags.json) sayJson(toReport(report, { removed, remaining: left.length }));
   else say(describeEnd(name, removed, left.length));

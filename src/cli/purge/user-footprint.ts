@@ -3,6 +3,7 @@ import { JWE_BEGINNING } from "../../sync/encryption.js";
 import { RefusedError } from "../../sync/errors.js";
 import { bookkeepingKey, encodeId } from "../../sync/keys.js";
 import { decodeId, parseKey, type UserKey, type UserKeys } from "../../sync/user-keys.js";
+import type { Step } from "../progress.js";
 import { escapePattern } from "../migrate/legacy-keys.js";
 
 /** Commands of one round trip. */
@@ -85,14 +86,18 @@ export async function measure(keys: readonly FoundKey[]): Promise<ReadonlyMap<Fo
   }
 }
 
-/** The answer is how many were there. @throws ConnectionLostError @throws RefusedError @throws NotServedError */
-export async function remove(keys: readonly FoundKey[]): Promise<number> {
-  let removed = 0;
+/** The answer is how many were there. @throws ConnectionLostError @throws RefusedError @throws NotServedError and what `step` throws. */
+export async function remove(keys: readonly FoundKey[], step: Step = () => {}): Promise<number> {
+  let [removed, asked] = [0, 0];
   // One by one: on a cluster those of one command would have to be in one slot.
   await askOfEach(
     keys,
     ({ name }) => ["UNLINK", name],
-    (_key, count) => (removed += Number(count)),
+    (_key, count) => {
+      removed += Number(count);
+      asked++;
+    },
+    () => step(asked, keys.length),
   );
   return removed;
 }
@@ -101,10 +106,12 @@ async function askOfEach(
   keys: readonly FoundKey[],
   toCommand: (key: FoundKey) => readonly (string | Buffer)[],
   take: (key: FoundKey, reply: unknown) => void,
+  beforeEach: () => void = () => {},
 ): Promise<void> {
   for (const server of new Set(keys.map((key) => key.server))) {
     const some = keys.filter((key) => key.server === server);
     for (let from = 0; from < some.length; from += AT_ONCE) {
+      beforeEach();
       const part = some.slice(from, from + AT_ONCE);
       const replies = await server.ask(part.map(toCommand));
       for (const [index, key] of part.entries()) take(key, replies[index]);

@@ -4,7 +4,7 @@ import type { CiphertextSurvey } from "../../sync/reencryption.js";
 import { Failure } from "../failure.js";
 import { settingsInForce, userInForce, withAllServers } from "../in-force.js";
 import { type KeysAtHand, keysAtHand } from "../keys/keys-at-hand.js";
-import { Screen } from "../screen.js";
+import { withProgress } from "../progress.js";
 import { isAgreed, say, sayJson } from "../terminal.js";
 import { UsageError } from "../usage-error.js";
 import { forget } from "./forget.js";
@@ -56,7 +56,10 @@ async function run(where: Ciphertexts, atHand: KeysAtHand, flags: RotateFlags): 
     throw new Failure("KEYS_CHANGED", `${atHand.store!.path} was changed meanwhile: run it again.`);
   const [{ id: keyId }] = keys as [MirrorKey];
   if (takesNewKey && !flags.json) say(`${atHand.store.path} has a new key, ${keyId}. The old one stays behind it.`);
-  const { reencrypted, left } = await reencrypt(where, keys, progressOf(flags));
+  const howToGoOn = "What is under the new key stays so; call it again, and it goes on with the rest.";
+  const { reencrypted, left } = await withProgress({ noun: "values", howToGoOn, isJson: flags.json }, (step) =>
+    reencrypt(where, keys, step),
+  );
   if (flags.json) sayJson(toReport({ isDone, keyId, takesNewKey, reencrypted, left }));
   else {
     say(`${reencrypted} encrypted anew, with ${keyId}.`);
@@ -76,13 +79,6 @@ function describe(found: CiphertextSurvey, { id }: MirrorKey, takesNewKey: boole
   if (foreign.length > 0) lines.push("To be left alone, under a key that is not at hand:", ...describeByKey(foreign));
   if (unseen.length > 0) lines.push("Not looked at, whatever they are under:", ...describeLeft(unseen));
   return lines;
-}
-
-/** On the error output, where somebody watches it. */
-function progressOf(flags: RotateFlags): (done: number, total: number) => void {
-  const isShown = process.stderr.isTTY && !flags.json;
-  const screen = new Screen(!isShown, (text) => void process.stderr.write(text));
-  return (done, total) => screen.progress(done, total, `${done} of ${total}`);
 }
 
 interface Report {

@@ -15,13 +15,16 @@ interface Failure {
   readonly message: string;
 }
 
+/** What there is of a record; of its items only how many there are. */
+export type ShownSurvey = Omit<RecordSurvey, "items"> & { readonly items: number | undefined };
+
 /** What came of asking Redis. Each member is there; `null` stands for what is unknown. */
 export interface RedisPart {
   /** Whether what is sent goes unencrypted to another machine. */
   readonly isPlaintext: boolean;
   readonly server: Readonly<Record<string, string>> | null;
   readonly failure: Failure | null;
-  readonly records: readonly object[] | null;
+  readonly records: readonly ShownSurvey[] | null;
   /** How many keys are under the user's name that are not the mirror's. */
   readonly strangers: number | null;
 }
@@ -82,7 +85,7 @@ function isWord(word: string | undefined): boolean {
 }
 
 /** Of the items only how many there are: their ids are in nobody's bug report. */
-function shownSurvey({ instanceId, items, ...survey }: RecordSurvey, names: Names): object {
+function shownSurvey({ instanceId, items, ...survey }: RecordSurvey, names: Names): ShownSurvey {
   return {
     ...survey,
     instanceId: instanceId === undefined ? undefined : names.shown(instanceId),

@@ -1,0 +1,179 @@
+import { MAX_VALUE_BYTES } from "../../sync/codec.js";
+import { inflate } from "../../sync/compression.js";
+import { decrypt, isSealed } from "../../sync/encryption.js";
+import { MirrorError, UnreadableValueError } from "../../sync/errors.js";
+import type { KeyRing } from "../../sync/key-ring.js";
+import { bookkeepingKey } from "../../sync/keys.js";
+import { INDEX_FIELD, STATE_FIELD } from "../../sync/merge-script.js";
+import { MAX_KEPT } from "../../sync/script-parts.js";
+import { parseStoredJson } from "../../sync/stored-json.js";
+import { decodeId, type UserKey, type UserKeys } from "../../sync/user-keys.js";
+import { parseVersion } from "../../sync/version.js";
+import type { Content, ExportedItem, ExportedRecord, ExportedVersion } from "./document.js";
+
+/** What of a record is not in the document, and why. */
+export interface LeftOut {
+  readonly redisKey: string;
+  /** `undefined`: the current one. */
+  readonly keptVersion: string | undefined;
+  readonly reason: string;
+}
+
+export interface ReaderOptions {
+  readonly keys: UserKeys;
+  /** Whether a record is a secret, however it lies in Redis. */
+  isSecret(record: string): boolean;
+  /** Decrypts; `undefined`: what is encrypted stays so. */
+  readonly keyRing: KeyRing | undefined;
+  readonly hasKept: boolean;
+}
+
+/** How often a list is read that changes meanwhile. */
+const MAX_LOOKS = 3;
+
+/** Reads records as they lie in Redis, whole. Throws what `UserKeys.ask` does. */
+export class RecordReader {
+  readonly #options: ReaderOptions;
+  readonly leftOut: LeftOut[] = [];
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  /** @param key Of the record's value, whether that is there or only notes on it. */
+  async read({ redisKey, record, instanceId: instance }: UserKey): Promise<ExportedRecord> {
+    const { keys } = this.#options;
+    const [length, note, state] = await keys.ask([
+      ["STRLEN", redisKey],
+      ["GET", bookkeepingKey(redisKey, "version")],
+      ["HGET", bookkeepingKey(redisKey, "items"), STATE_FIELD],
+    ]);
+    const kept = await this.#readKept(redisKey, record);
+    const base = { record, instanceId: instance ?? null };
+    if (state !== undefined && state !== null) {
+      const items = await this.#readItems(redisKey);
+      const version = versionIn(state);
+      const isDeleted = items?.length === 0;
+      return { ...base, version, isDeleted, isEncrypted: false, ...(items !== undefined && { items }), kept };
+    }
+    const version = versionIn(note);
+    const isDeleted = Buffer.isBuffer(note) && note.toString().endsWith(" deleted");
+    const bytes = Number(length ?? 0);
+    const body = bytes === 0 ? undefined : await this.#readBody(redisKey, bytes);
+    const isEncrypted = Buffer.isBuffer(body) && isSealed(body.toString());
+    const content =
+      body === undefined ? undefined : await this.#contentOf(redisKey, record, body, version ?? undefined);
+    return { ...base, version, isDeleted, isEncrypted, ...content, kept };
+  }
+
+  async #readBody(redisKey: string, bytes: number): Promise<Buffer | undefined> {
+    if (bytes > MAX_VALUE_BYTES) {
+      this.#leaveOut(redisKey, undefined, "it is larger than the mirror's own");
+      return undefined;
+    }
+    const [body] = await this.#options.keys.ask([["GET", redisKey]], bytes);
+    return Buffer.isBuffer(body) ? body : undefined;
+  }
+
+  /** `undefined`: it changes all the time, or cannot be read. */
+  async #readItems(redisKey: string): Promise<ExportedItem[] | undefined> {
+    const itemsKey = bookkeepingKey(redisKey, "items");
+    for (let look = 0; look < MAX_LOOKS; look++) {
+      const [index] = await this.#options.keys.ask([["HGET", itemsKey, INDEX_FIELD]]);
+      const lines = Buffer.isBuffer(index) && index.length > 0 ? index.toString().split("\n") : [];
+      const ids = lines.map((line) => line.split(" ")[0]!);
+      if (ids.length === 0) return [];
+      const commands = [
+        ["HMGET", itemsKey, ...ids],
+        ["HGET", itemsKey, INDEX_FIELD],
+      ];
+      const [bodies, after] = await this.#options.keys.ask(commands, MAX_VALUE_BYTES);
+      const isSame = Buffer.isBuffer(after) && after.equals(index as Buffer);
+      if (!isSame || !Array.isArray(bodies)) continue;
+      try {
+        return await Promise.all(lines.map((line, at) => toItem(line, bodies[at])));
+      } catch (error) {
+        this.#leaveOut(redisKey, undefined, reasonOf(error));
+        return undefined;
+      }
+    }
+    this.#leaveOut(redisKey, undefined, "it changes all the time: call it again");
+    return undefined;
+  }
+
+  async #readKept(redisKey: string, record: string): Promise<ExportedVersion[]> {
+    if (!this.#options.hasKept) return [];
+    const keptKey = bookkeepingKey(redisKey, "kept");
+    const { keys } = this.#options;
+    const [count] = await keys.ask([["HLEN", keptKey]]);
+    if (Number(count ?? 0) === 0) return [];
+    if (Number(count) > 4 * MAX_KEPT) {
+      this.#leaveOut(redisKey, "all", "there are more than the mirror keeps");
+      return [];
+    }
+    const [fields] = await keys.ask([["HKEYS", keptKey]]);
+    const versions = (Array.isArray(fields) ? fields : []).map(String).sort();
+    const kept: ExportedVersion[] = [];
+    for (const version of versions) {
+      const [length] = await keys.ask([["HSTRLEN", keptKey, version]]);
+      if (Number(length ?? 0) > MAX_VALUE_BYTES) {
+        this.#leaveOut(redisKey, version, "it is larger than the mirror's own");
+        continue;
+      }
+      const [body] = await keys.ask([["HGET", keptKey, version]], Number(length ?? 0));
+      const content = Buffer.isBuffer(body) ? await this.#contentOf(redisKey, record, body, version) : undefined;
+      if (content !== undefined) kept.push({ version, ...content });
+    }
+    return kept;
+  }
+
+  async #contentOf(
+    redisKey: string,
+    record: string,
+    body: Buffer,
+    version: string | undefined,
+  ): Promise<Content | undefined> {
+    const { keyRing, isSecret } = this.#options;
+    try {
+      const text = await inflate(body, MAX_VALUE_BYTES);
+      if (!isSealed(text)) {
+        if (!isSecret(record) || keyRing !== undefined) return { value: parseStoredJson(text) };
+        throw new UnreadableValueError("It lies open in Redis: `redis-mirrored migrate` encrypts it.");
+      }
+      if (keyRing === undefined) return { jwe: text };
+      return { value: parseStoredJson(await decrypt(text, redisKey, keyRing, asVersion(version))) };
+    } catch (error) {
+      this.#leaveOut(redisKey, version, reasonOf(error));
+      return undefined;
+    }
+  }
+
+  #leaveOut(redisKey: string, keptVersion: string | undefined, reason: string): void {
+    this.leftOut.push({ redisKey, keptVersion, reason });
+  }
+}
+
+/** What is kept under a version that nobody knew is bound to none. */
+function asVersion(version: string | undefined): string | undefined {
+  return parseVersion(version) === undefined || version!.endsWith("-unknown") ? undefined : version;
+}
+
+function versionIn(note: unknown): string | null {
+  const version = Buffer.isBuffer(note) ? note.toString().split(" ")[0] : undefined;
+  return parseVersion(version) === undefined ? null : version!;
+}
+
+async function toItem(line: string, body: unknown): Promise<ExportedItem> {
+  const [id = "", version = "", recency] = line.split(" ");
+  if (!Buffer.isBuffer(body) || parseVersion(version) === undefined)
+    throw new UnreadableValueError("An item is missing.");
+  const value = parseStoredJson(await inflate(body, MAX_VALUE_BYTES));
+  const number = Number(recency);
+  return { id: decodeId(id) ?? id, version, recency: Number.isFinite(number) ? number : 0, value };
+}
+
+/** Holds nothing of a value. */
+function reasonOf(error: unknown): string {
+  if (error instanceof MirrorError) return error.message;
+  throw error;
+}

@@ -1,0 +1,77 @@
+import { settingsInForce, userInForce } from "../in-force.js";
+import { toJson } from "../json.js";
+import { noticePlaintext } from "../plaintext-notice.js";
+import { printable } from "../printable.js";
+import { nameOfInstance, shownId } from "../table.js";
+import { describeSpan } from "../times.js";
+import { UserWatch, type WatchEvent } from "./user-watch.js";
+
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+export interface WatchOptions {
+  /** Seconds. */
+  readonly interval: number;
+  /** Seconds; `undefined`: for ever. */
+  readonly for?: number;
+  readonly json: boolean;
+}
+
+/** The answer is the exit status, once somebody ends it. */
+export async function watch(options: WatchOptions, user: string | undefined): Promise<number> {
+  const userId = userInForce(user);
+  const settings = settingsInForce();
+  noticePlaintext(settings.address);
+  const describe = options.json ? toLine : toText;
+  const watching = new UserWatch({
+    settings,
+    userId,
+    intervalMs: options.interval * 1_000,
+    onEvent: (event) => console.log(describe(event, userId, new Date())),
+  });
+  const stop = () => watching.stop();
+  // Whoever reads it may have read enough.
+  process.stdout.once("error", stop);
+  process.once("SIGINT", stop);
+  const end = options.for === undefined ? undefined : setTimeout(stop, Math.min(options.for * 1_000, MAX_DELAY_MS));
+  // Nothing else does, while it listens: the sockets of a gateway do not hold a process.
+  const holding = setInterval(() => {}, 60_000);
+  try {
+    await watching.run();
+    return 0;
+  } finally {
+    clearTimeout(end);
+    clearInterval(holding);
+    process.off("SIGINT", stop);
+    process.stdout.off("error", stop);
+  }
+}
+
+/** A JSON line. Each member of a record is in each of its events; `null` stands for what is unknown. */
+function toLine(event: WatchEvent, userId: string, at: Date): string {
+  const { kind } = event;
+  if (!("survey" in event)) return toJson({ at, event: kind, ...("reason" in event && { reason: event.reason }) }, 0);
+  const { record, instanceId, version, savedAt, writer, bytes, ttlSeconds, isEncrypted, items, kept } = event.survey;
+  const found = { userId, record, instanceId, version, savedAt, writer, bytes, ttlSeconds, isEncrypted };
+  return toJson({ at, event: kind, ...found, items: items?.length, kept }, 0);
+}
+
+function toText(event: WatchEvent, _userId: string, at: Date): string {
+  const time = at.toTimeString().slice(0, 8);
+  switch (event.kind) {
+    case "connected":
+      return `${time}  connected`;
+    case "disconnected":
+      return `${time}  disconnected: ${printable(event.reason)} Trying again.`;
+    case "unheard":
+      return `${time}  cannot listen: ${printable(event.reason)} Looking from time to time.`;
+    default: {
+      const { record, instanceId, version, writer, bytes, savedAt } = event.survey;
+      const by = writer === undefined ? "by somebody else" : `by ${shownId(writer)}`;
+      const age =
+        savedAt === undefined ? "age unknown" : `${describeSpan(Math.max(0, at.getTime() - savedAt.getTime()))} ago`;
+      const what = event.kind === "there" || event.kind === "saved" ? `${bytes} B` : "no value";
+      const where = `${record.padEnd(18)}  ${nameOfInstance(instanceId).padEnd(10)}`;
+      return `${time}  ${event.kind.padEnd(7)}  ${where}  ${what.padStart(9)}  ${by}, ${age}  ${version === undefined ? "no version" : shownId(version)}`;
+    }
+  }
+}

@@ -1,0 +1,183 @@
+import type { Settings } from "../../settings/settings.js";
+import { ConnectionLostError, MirrorError, RefusedError } from "../../sync/errors.js";
+import { KeySpace } from "../../sync/keys.js";
+import { openGateway } from "../../sync/open-gateway.js";
+import type { RedisGateway } from "../../sync/redis-gateway.js";
+import { type RecordSurvey, surveyRecords } from "../../sync/record-survey.js";
+import { Catalogue } from "../../sync/records.js";
+import { parseKey, type UserKey, UserKeys, valueKeysOf } from "../../sync/user-keys.js";
+
+/** How often it looks although it hears of what changes: a message may get lost, and of what expires there is none. */
+const LISTENING_INTERVAL_MS = 60_000;
+
+/** Anybody who may publish there can name anything. */
+const MAX_HINTED = 1_000;
+
+/** So long after a lost connection the next is tried. */
+const RETRY_MS = 1_000;
+
+export type WatchEvent =
+  /** `there`: so it was at the start, or when the connection was back. `gone`: there is nothing of it any more. */
+  | { readonly kind: "there" | "saved" | "deleted" | "missing" | "gone"; readonly survey: RecordSurvey }
+  | { readonly kind: "connected" }
+  /** Tries again by itself. */
+  | { readonly kind: "disconnected"; readonly reason: string }
+  /** The account may not listen: it looks from time to time. */
+  | { readonly kind: "unheard"; readonly reason: string };
+
+export interface UserWatchOptions {
+  readonly settings: Settings;
+  readonly userId: string;
+  /** Where it cannot listen. */
+  readonly intervalMs: number;
+  onEvent(event: WatchEvent): void;
+}
+
+/** Follows what changes of a user's records in Redis, for as long as it is not stopped. */
+export class UserWatch {
+  readonly #options: UserWatchOptions;
+  readonly #catalogue: Catalogue;
+  /** By the value's key. */
+  readonly #seen = new Map<string, RecordSurvey>();
+  readonly #hinted = new Set<string>();
+  #keys: UserKeys | undefined;
+  #gateway: RedisGateway | undefined;
+  #hasLooked = false;
+  #isListening = false;
+  #isLost = false;
+  #isStopped = false;
+  #wake = () => {};
+
+  constructor(options: UserWatchOptions) {
+    this.#options = options;
+    this.#catalogue = new Catalogue([], options.settings);
+  }
+
+  /** Settles once it is stopped. @throws ConnectionLostError @throws RefusedError if Redis cannot be asked at the start. */
+  async run(): Promise<void> {
+    while (!this.#isStopped) {
+      try {
+        await this.#follow();
+      } catch (error) {
+        if (this.#isStopped) return;
+        if (!(error instanceof MirrorError) || !this.#hasLooked) throw error;
+        this.#options.onEvent({ kind: "disconnected", reason: error.message });
+        await this.#reconnect();
+      }
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#gateway?.close();
+    this.#keys?.close();
+    this.#wake();
+  }
+
+  /** @throws MirrorError once the connection is lost. */
+  async #follow(): Promise<void> {
+    const { settings, userId, intervalMs, onEvent } = this.#options;
+    const gateway = openGateway(settings.address);
+    this.#gateway = gateway;
+    try {
+      this.#keys ??= await UserKeys.open(settings.address, userId);
+      this.#isLost = false;
+      onEvent({ kind: "connected" });
+      await this.#listen(gateway);
+      await this.#lookAtAll("there");
+      this.#hasLooked = true;
+      while (!this.#isStopped) {
+        await this.#pause(this.#isListening ? LISTENING_INTERVAL_MS : intervalMs);
+        if (this.#isStopped) return;
+        if (this.#isLost) throw new ConnectionLostError("The connection was lost.");
+        if (this.#hinted.size === 0) await this.#lookAtAll("saved");
+        else await this.#lookAtHinted();
+      }
+    } finally {
+      gateway.close();
+      this.#keys?.close();
+    }
+  }
+
+  /** Until there is one, or it is stopped. */
+  async #reconnect(): Promise<void> {
+    const { settings, userId } = this.#options;
+    for (;;) {
+      await this.#pause(RETRY_MS);
+      if (this.#isStopped) return;
+      try {
+        this.#keys = await UserKeys.open(settings.address, userId);
+        return;
+      } catch (error) {
+        if (!(error instanceof MirrorError)) throw error;
+      }
+    }
+  }
+
+  async #listen(gateway: RedisGateway): Promise<void> {
+    const { settings, userId, onEvent } = this.#options;
+    this.#isListening = false;
+    try {
+      const watch = await gateway.watch({
+        onHint: (redisKey) => {
+          // Whatever is beyond is found by the next look at all.
+          if (this.#hinted.size < MAX_HINTED) this.#hinted.add(redisKey);
+          this.#wake();
+        },
+        onLost: () => {
+          this.#isLost = true;
+          this.#wake();
+        },
+      });
+      await watch.add(
+        new KeySpace({ isCluster: settings.address.cluster !== undefined }).keyOf({ userId, record: "" }),
+      );
+      this.#isListening = true;
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      onEvent({ kind: "unheard", reason: error.message });
+    }
+  }
+
+  async #lookAtAll(kind: "there" | "saved"): Promise<void> {
+    this.#hinted.clear();
+    const keys = valueKeysOf((await this.#keys!.list()).keys);
+    const gone = new Set(this.#seen.keys());
+    for (const key of keys) {
+      gone.delete(key.redisKey);
+      await this.#look(key, kind);
+    }
+    for (const redisKey of gone) {
+      this.#options.onEvent({ kind: "gone", survey: this.#seen.get(redisKey)! });
+      this.#seen.delete(redisKey);
+    }
+  }
+
+  async #lookAtHinted(): Promise<void> {
+    const keys = [...this.#hinted].map(parseKey).filter((key) => key !== undefined);
+    this.#hinted.clear();
+    for (const key of keys) if (key.bookkeeping === undefined) await this.#look(key, "saved");
+  }
+
+  async #look(key: UserKey, kind: "there" | "saved"): Promise<void> {
+    const [survey] = await surveyRecords(this.#keys!, [key], this.#catalogue);
+    const before = this.#seen.get(key.redisKey);
+    if (survey === undefined || (before?.version === survey.version && before?.state === survey.state)) return;
+    const isNothing = survey.state === "missing" && survey.version === undefined;
+    if (isNothing && before === undefined) return;
+    this.#seen.set(key.redisKey, survey);
+    this.#options.onEvent({ kind: survey.state === "there" ? kind : survey.state, survey });
+  }
+
+  /** Until the time is over, or something wakes it that has happened. */
+  #pause(durationMs: number): Promise<void> {
+    if (this.#isStopped || this.#isLost || this.#hinted.size > 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, durationMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
