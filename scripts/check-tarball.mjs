@@ -12,8 +12,10 @@ const KINDS = [
     form: /^(package\.json|LICENSE|(README|CHANGELOG|SECURITY)(\.zh-CN)?\.md)$/,
   },
   { name: "titles of the commands", form: /^package\.nls(\.[a-z-]+)?\.json$/ },
-  { name: "documentation", form: /^docs\/([a-z-]+\/)*([a-z-]+|README|redis-mirrored\.api)\.md$/ },
-  { name: "the dashboard and its alerts", form: /^docs\/observability\/(dashboard\.json|alerts\.yml)$/ },
+  {
+    name: "documentation",
+    form: /^docs\/(([a-z-]+\/)*([a-z-]+|README|redis-mirrored\.api)\.md|observability\/(dashboard\.json|alerts\.yml))$/,
+  },
   { name: "samples", form: /^samples\/[a-z_-]+\.(json|py)$/ },
   { name: "sources", form: /^src\/([a-z-]+\/)*[a-z-]+\.ts$/ },
   { name: "compiled sources", form: /^dist\/(([a-z-]+\/)*[a-z-]+)\.(js|d\.ts)(\.map)?$/, isOfSource: true },

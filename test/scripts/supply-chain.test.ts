@@ -123,7 +123,7 @@ describe("the supply chain", function () {
         encoding: "utf8",
       });
       expect([status, stderr]).to.deep.equal([0, ""]);
-      expect(stdout).to.match(/^tarball: \d{3} files, \d+ bytes, packed \d+, as expected\.\n$/);
+      expect(stdout).to.match(/^tarball: \d+ files, \d+ bytes, packed \d+, as expected\.\n$/);
     });
 
     it("passes what holds of each kind what it should", () => {
