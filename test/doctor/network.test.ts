@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { expect } from "chai";
 import { systemClock } from "#dist/sync/clock.js";
 import { makeAuthority, makeCertificate } from "../support/certificate.js";
@@ -243,6 +244,22 @@ describe("the doctor, on the way to Redis", () => {
       const scripted = run(await ScriptedServer.start({ tls: makeCertificate({}) }));
       expectOne(await findingsAt(scripted.port, { redis: { tls, password: "secret" } }), "tls", "error", "is refused");
       expect(scripted.received).to.deep.equal([]);
+    });
+
+    it("trusts nobody for having been trusted before", async () => {
+      const [good, bad] = [makeCertificate({ authority: AUTHORITY }), makeCertificate({})];
+      let heard = "";
+      const changing = createTlsServer(good, (socket) => {
+        socket.on("error", () => {}).on("data", (chunk) => (heard += String(chunk)));
+      });
+      let connections = 0;
+      // To see whether somebody is there, to look at the certificate, and to speak.
+      changing.prependListener("connection", () => ++connections === 3 && changing.setSecureContext(bad));
+      const port = await listening(changing);
+      const found = await findingsAt(port, { redis: { tls } }, PARTS);
+      expectOne(found, "tls", "ok", "accepted");
+      expectOne(found, "protocol", "error", "ends them without an answer");
+      expect(heard).to.equal("");
     });
 
     it("says where the server wants a certificate of its clients", async () => {

@@ -147,7 +147,7 @@ describe("the doctor, of what the account may do", () => {
   it("tells a command from a key in the words of a later server too", async () => {
     const scripted = await ScriptedServer.start();
     scripted.replies.set("PING", "+PONG");
-    scripted.replies.set("HKEYS", "-NOPERM User mirror has no permissions to run the 'hkeys' command");
+    scripted.replies.set("HKEYS", "-NOPERM User key-channel has no permissions to run the 'hkeys' command");
     scripted.replies.set("GET", "-NOPERM No permissions to access a key");
     scripted.replies.set("SET", "-NOPERM No permissions to access a key");
     scripted.replies.set("PUBLISH", "-NOPERM No permissions to access a channel");

@@ -236,6 +236,23 @@ describe("the doctor, of the server", () => {
     expectOne(await at(-72 * HOUR_MS), "clock", "error", "is 3 days behind");
   });
 
+  it("has another time, less what the way takes", async () => {
+    const proxy = await TcpProxy.start(server.port);
+    running.push(proxy);
+    let waitedMs = 0;
+    proxy.onRequest = (chunk) => void (waitedMs += chunk.includes("TIME") ? 3_000 : 0);
+    const at = async (aheadMs: number) => {
+      const clock = {
+        ...systemClock,
+        now: () => systemClock.now() + waitedMs,
+        wallNow: () => Date.now() + aheadMs,
+      };
+      return findingsAt(proxy.port, {}, { clock });
+    };
+    expectOne(await at(0), "clock", "ok", "agree within a second");
+    expectOne(await at(3_000), "clock", "note", /is (3\.0|2\.9) s ahead of/);
+  });
+
   it("is slow, or further away than a restore waits", async () => {
     expectOne(await findingsAt(server.port), "latency", "ok", /^A round trip takes \d+(\.\d)? ms\.$/);
     const proxy = await TcpProxy.start(server.port);

@@ -111,7 +111,7 @@ function obstacle(answer: Answer): "command" | "key" | "channel" | "unknown" | u
   if (answer.refusal === undefined) return undefined;
   if (/^ERR unknown (?:sub)?command/i.test(answer.text)) return "unknown";
   if (!isForbidden(answer)) return undefined;
-  // What is in quotes is the name of a command, or was sent.
-  const text = answer.text.replace(/'[^']*'/g, "");
-  return /\bchannel/i.test(text) ? "channel" : /\bkey/i.test(text) ? "key" : "command";
+  // Of what is refused besides, the account's name is not in the sentence.
+  if (/\bto run\b/i.test(answer.text)) return "command";
+  return /\bchannel/i.test(answer.text) ? "channel" : /\bkey/i.test(answer.text) ? "key" : "command";
 }
