@@ -14,7 +14,7 @@ export function mirrorRules(...features: readonly string[]): string[] {
   const listening = documentedAdditions("live sharing").flatMap((rule) =>
     rule.includes("ALICE") ? LISTENED_TO.map((userId) => rule.replace("ALICE", userId)) : [rule],
   );
-  const additions = ["another database", "the commands", ...features].flatMap(documentedAdditions);
+  const additions = ["another database", "the commands", "the doctor", ...features].flatMap(documentedAdditions);
   return [...documentedRules(), ...listening, ...additions];
 }
 
