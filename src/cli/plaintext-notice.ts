@@ -20,5 +20,13 @@ export function noticePlaintext(...addresses: readonly RedisAddress[]): (message
 
 /** The same of servers that only sentinels or a cluster's nodes have named. */
 export function noticeLearnt(servers: readonly UserKeys[], warn = noticePlaintext()): void {
-  for (const warning of servers.flatMap(({ warnings }) => warnings)) warn(`redis-mirrored: ${warning}`);
+  noticeWarnings(
+    servers.flatMap(({ warnings }) => warnings),
+    warn,
+  );
+}
+
+/** The same of who has them already. */
+export function noticeWarnings(warnings: readonly string[], warn = noticePlaintext()): void {
+  for (const warning of warnings) warn(`redis-mirrored: ${warning}`);
 }

@@ -5,11 +5,7 @@ import type { RecordDefinition } from "../../sync/records.js";
 import type { Version } from "../../sync/version.js";
 import { shownKey } from "../table.js";
 import type { PlannedWrite } from "./plan.js";
-
-/** What is in the file cannot be put back. Its message is a part of a sentence, and holds nothing of a value. */
-export class RefusedContentError extends Error {
-  override readonly name = "RefusedContentError";
-}
+import { RefusedContentError } from "./refused-content-error.js";
 
 /** A JWE is bound to the name under which it lay. */
 export class JweReader {

@@ -6,7 +6,7 @@ import { Catalogue } from "../../sync/records.js";
 import type { ExportDocument } from "../export/document.js";
 import { settingsInForce } from "../in-force.js";
 import { keysAtHand } from "../keys/keys-at-hand.js";
-import { noticePlaintext } from "../plaintext-notice.js";
+import { noticePlaintext, noticeWarnings } from "../plaintext-notice.js";
 import { printable } from "../printable.js";
 import { type Step, withProgress } from "../progress.js";
 import { align, nameOfInstance, shownId, shownKey } from "../table.js";
@@ -45,6 +45,7 @@ export async function importUser(options: ImportOptions, file: string): Promise<
   const holding = setInterval(() => {}, 60_000);
   try {
     await gateway.connect();
+    noticeWarnings(gateway.warnings ?? []);
     const importer = new Importer({
       gateway,
       codec: new Codec(keyRing, { isCompressing: settings.isCompressing }),

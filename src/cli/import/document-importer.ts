@@ -1,0 +1,109 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Author } from "../../sync/author.js";
+import { MAX_VALUE_BYTES } from "../../sync/codec.js";
+import { inflate, type StoredBody } from "../../sync/compression.js";
+import { MirrorError } from "../../sync/errors.js";
+import type { RecordDefinition } from "../../sync/records.js";
+import { takeJson } from "../../sync/snapshot.js";
+import { parseStoredJson } from "../../sync/stored-json.js";
+import { type Version, writerOf } from "../../sync/version.js";
+import type { Content } from "../export/document.js";
+import { shownKey } from "../table.js";
+import type { ImporterOptions } from "./importer.js";
+import type { ImportPlan, PlannedWrite } from "./plan.js";
+import { expectBelieved, RefusedContentError } from "./refused-content-error.js";
+
+/** Puts back records of one value, and the versions that were kept of it, oldest first: as they followed one another. */
+export class DocumentImporter {
+  readonly #options: ImporterOptions;
+  readonly #author: Author;
+
+  constructor(options: ImporterOptions, author: Author) {
+    this.#options = options;
+    this.#author = author;
+  }
+
+  /** @throws RefusedContentError @throws KeyRingError and what the gateway's reading does. */
+  async plan(base: Omit<ImportPlan, "kind">): Promise<ImportPlan> {
+    const { entry, redisKey, record } = base;
+    const keyIds = new Set(this.#options.keyIds);
+    const current = await this.#contentOf(entry, entry.version, base, keyIds);
+    if (current === undefined && entry.kept.length === 0)
+      return { ...base, kind: "nothing", reason: "it has no value" };
+    const stored = await this.#options.gateway.read(redisKey);
+    if (stored.version === undefined && stored.value !== undefined) {
+      if (await isHeldAs(stored.value, current)) return { ...base, kind: "nothing" };
+      throw new RefusedContentError(`${shownKey(redisKey)} is there, and nothing beside it says how old it is`);
+    }
+    const there = new Set((await this.#options.gateway.listKept(redisKey)).map(({ version }) => version));
+    if (stored.version !== undefined && (stored.value !== undefined || stored.isDeleted)) there.add(stored.version);
+    const versions: PlannedWrite[] = [];
+    for (const kept of entry.kept) versions.push((await this.#contentOf(kept, kept.version, base, keyIds))!);
+    if (current !== undefined) versions.push(current);
+    // What the one who saved the later version saw is not kept beside it.
+    const isHeld = ({ version }: PlannedWrite) =>
+      there.has(version) ||
+      (stored.version !== undefined && version < stored.version && writerOf(version) === writerOf(stored.version));
+    const writes = versions.filter((write) => !isHeld(write)).toSorted((a, b) => (a.version < b.version ? -1 : 1));
+    const latest = writes.at(-1)?.version;
+    if (latest === undefined) return { ...base, kind: "nothing" };
+    const kind = stored.version === undefined ? "save" : latest > stored.version ? "replace" : "keep";
+    return { ...base, record, kind, writes, keyIds: [...keyIds] };
+  }
+
+  /** The answer is why it could not be done. @throws ConnectionLostError @throws KeyRingError */
+  async apply({ redisKey, record, writes = [], keyIds = [] }: ImportPlan): Promise<MirrorError | undefined> {
+    const ttlSeconds = record.ttlSeconds ?? this.#options.ttlSeconds;
+    const secret = record.encrypted && { isSecret: true, keyIds };
+    const batch = await Promise.all(
+      writes.map(async ({ version, body }) => {
+        const value = await this.#encode(record, redisKey, version, body);
+        // Also what the same one has saved before: nobody says here that it has seen it.
+        return { redisKey, value, ttlSeconds, version, seen: undefined, keepsPrevious: true, ...secret };
+      }),
+    );
+    const outcomes = await this.#options.gateway.write(batch);
+    const failed = outcomes.find((outcome) => outcome.kind === "failed");
+    return failed?.kind === "failed" ? failed.error : undefined;
+  }
+
+  async #contentOf(
+    content: Partial<Content>,
+    given: string | null,
+    { redisKey, record }: Pick<ImportPlan, "redisKey" | "record">,
+    keyIds: Set<string>,
+  ): Promise<PlannedWrite | undefined> {
+    if ("jwe" in content && content.jwe !== undefined) {
+      const { body, version, keyId } = await this.#options.jwes.read(content.jwe, given ?? undefined, redisKey, record);
+      keyIds.add(keyId);
+      return { body, version: expectBelieved(this.#author, version ?? this.#author.signAt(0)) };
+    }
+    if (!("value" in content) || content.value === undefined) return undefined;
+    if (record.encrypted && this.#options.keyIds.length === 0)
+      throw new RefusedContentError("no key is at hand to encrypt it: see `redis-mirrored keygen`");
+    const taken = takeJson(content.value);
+    if ("refusal" in taken) throw new RefusedContentError(taken.refusal);
+    return { body: taken, version: expectBelieved(this.#author, given ?? this.#author.signAt(0)) };
+  }
+
+  async #encode(
+    record: RecordDefinition,
+    redisKey: string,
+    version: Version,
+    body: PlannedWrite["body"],
+  ): Promise<StoredBody> {
+    return "jwe" in body ? body.jwe : this.#options.codec.encode(record, redisKey, body.text, version);
+  }
+}
+
+/** Whether it lies there already, although nothing says that it is the same. */
+async function isHeldAs(stored: StoredBody, current: PlannedWrite | undefined): Promise<boolean> {
+  if (current === undefined) return false;
+  if ("jwe" in current.body) return stored.toString() === current.body.jwe;
+  try {
+    return isDeepStrictEqual(parseStoredJson(await inflate(stored, MAX_VALUE_BYTES)), JSON.parse(current.body.text));
+  } catch (error) {
+    if (error instanceof MirrorError) return false;
+    throw error;
+  }
+}
