@@ -1,6 +1,6 @@
 import { settingsInForce, userInForce } from "../in-force.js";
 import { toJson } from "../json.js";
-import { noticePlaintext } from "../plaintext-notice.js";
+import { noticePlaintext, noticeWarnings } from "../plaintext-notice.js";
 import { printable } from "../printable.js";
 import { nameOfInstance, shownId } from "../table.js";
 import { describeSpan } from "../times.js";
@@ -20,13 +20,16 @@ export interface WatchOptions {
 export async function watch(options: WatchOptions, user: string | undefined): Promise<number> {
   const userId = userInForce(user);
   const settings = settingsInForce();
-  noticePlaintext(settings.address);
+  const warn = noticePlaintext(settings.address);
   const describe = options.json ? toLine : toText;
   const watching = new UserWatch({
     settings,
     userId,
     intervalMs: options.interval * 1_000,
-    onEvent: (event) => console.log(describe(event, userId, new Date())),
+    onEvent: (event) => {
+      if (event.kind === "connected") noticeWarnings(event.warnings, warn);
+      console.log(describe(event, userId, new Date()));
+    },
   });
   const stop = () => watching.stop();
   // Whoever reads it may have read enough.

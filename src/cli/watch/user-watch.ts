@@ -19,7 +19,8 @@ const RETRY_MS = 1_000;
 export type WatchEvent =
   /** `there`: so it was at the start, or when the connection was back. `gone`: there is nothing of it any more. */
   | { readonly kind: "there" | "saved" | "deleted" | "missing" | "gone"; readonly survey: RecordSurvey }
-  | { readonly kind: "connected" }
+  /** `warnings`: of servers that only sentinels or a cluster's nodes have named. */
+  | { readonly kind: "connected"; readonly warnings: readonly string[] }
   /** Tries again by itself. */
   | { readonly kind: "disconnected"; readonly reason: string }
   /** The account may not listen: it looks from time to time. */
@@ -82,7 +83,7 @@ export class UserWatch {
     try {
       this.#keys ??= await UserKeys.open(settings.address, userId);
       this.#isLost = false;
-      onEvent({ kind: "connected" });
+      onEvent({ kind: "connected", warnings: this.#keys.warnings });
       await this.#listen(gateway);
       await this.#lookAtAll("there");
       this.#hasLooked = true;
