@@ -1,5 +1,6 @@
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
+import { InterruptedError } from "#dist/cli/interruption.js";
 import { ask } from "#dist/cli/terminal.js";
 
 describe("a question on the terminal", () => {
@@ -27,4 +28,13 @@ describe("a question on the terminal", () => {
       });
     }
   }
+
+  it("is answered by Ctrl-C with the end of the command", async () => {
+    const input = new PassThrough();
+    const output = Object.assign(new PassThrough(), { isTTY: true, columns: 80 });
+    const asked = ask("Go on? ", { input, output });
+    input.write("\u0003");
+    const error: unknown = await asked.catch((reason: unknown) => reason);
+    expect(error).to.be.instanceOf(InterruptedError).and.to.have.property("message", "Nothing was changed.");
+  });
 });

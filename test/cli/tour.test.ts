@@ -175,6 +175,17 @@ describe("the tour", () => {
     expect(stderr).to.match(/^Expected a command \(tour, .*restore.*\), got `tuor`: did you mean `tour`\?\n$/);
   });
 
+  it("says for a program what was promised and what was measured, and nothing else", async () => {
+    const { status, stdout, stderr } = await run(["tour", "--saves", "10", "--json"]);
+    const { redis, saves, verdicts } = JSON.parse(stdout) as Record<string, unknown> & { verdicts: object[] };
+    expect([redis, saves, stderr]).to.deep.equal(["private", 10, ""]);
+    expect(verdicts.map((verdict) => Object.keys(verdict))).to.deep.equal(
+      ["synced", "unaffected", "recovered"].map(() => ["name", "promised", "measured", "isKept"]),
+    );
+    const isKept = verdicts.every((verdict) => "isKept" in verdict && verdict.isKept !== false);
+    expect(status).to.equal(isKept ? 0 : 1);
+  });
+
   it("says how it is called", async () => {
     expect((await run(["--help"])).stdout)
       .to.contain("redis-mirrored <command>")
