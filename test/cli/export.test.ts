@@ -117,7 +117,9 @@ describe("export and import", function () {
     const client = await server.client();
     // Older than what was exported.
     await client.set("roo:alice:customModes", JSON.stringify([{ slug: "older" }]));
-    await client.set("roo:alice:~version:customModes", "1700000000000-0000-somebody");
+    const { version } = documentOf(readFileSync(file, "utf8")).records.find(({ record }) => record === "customModes")!;
+    const older = String(version).replace(/^\d+/, "1700000000000");
+    await client.set("roo:alice:~version:customModes", older);
     const [current] = await versionsOf("customInstructions");
     expect((await run("import", file, "--yes")).stdout)
       .to.match(/customModes +\(shared\) +saved over an older one, which is kept\n/)
@@ -125,7 +127,8 @@ describe("export and import", function () {
     expect((await versionsOf("customInstructions"))[0]).to.equal(current);
     expect(await read("alice", "customInstructions")).to.equal("new");
     expect(await read("alice", "customModes")).to.deep.equal([{ slug: "a" }]);
-    expect(await versionsOf("customModes")).to.include("1700000000000-0000-somebody");
+    // Also where the same one had saved it.
+    expect(await versionsOf("customModes")).to.include(older);
     const ids = ((await read("alice", "taskHistory")) as { id: string }[]).map(({ id }) => id);
     expect(ids).to.include("c");
   });
@@ -190,6 +193,9 @@ describe("export and import", function () {
     );
     expect(status).to.equal(1);
     expect(stdout).not.to.contain(SECRET);
+    const program = await run("export", "--json");
+    const { error } = JSON.parse(program.stderr) as { error: { code: string } };
+    expect([program.status, error.code]).to.deep.equal([1, "INCOMPLETE"]);
   });
 
   it("encrypt anew for another user, and refuse where the key is not there", async () => {

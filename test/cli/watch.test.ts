@@ -2,8 +2,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import { createMirror, TOKENS } from "redis-mirrored";
 import { runCommand } from "../support/command.js";
-import { KEY, saveBriefly } from "../support/mirrors.js";
+import { KEY, saveBriefly, SILENT } from "../support/mirrors.js";
+import { RedisCluster } from "../support/redis-cluster.js";
 import { RedisServer } from "../support/redis-server.js";
 import { until } from "../support/until.js";
 
@@ -146,6 +148,21 @@ describe("watch", function () {
     command.stdout.destroy();
     await saveBriefly(server.port, {}, { customInstructions: "a" });
     expect((await ended).status).to.equal(0);
+  });
+
+  it("watches a user of a cluster, whichever node has the records", async () => {
+    const cluster = await RedisCluster.start();
+    try {
+      const { untilSaid } = watch({ REDIS_CLUSTER: cluster.addresses }, "--json", "--interval", "1000");
+      await untilSaid("connected");
+      const redis = { cluster: cluster.addresses.split(",") };
+      const mirror = createMirror({ redis, userId: "alice", keys: [KEY], env: {}, logger: SILENT });
+      mirror.container.get(TOKENS.RedisSyncService).set({ userId: "alice", record: "customInstructions" }, "a");
+      await untilSaid("saved", "customInstructions");
+      await mirror.close();
+    } finally {
+      await cluster.stop();
+    }
   });
 
   it("says why it cannot begin", async () => {

@@ -73,7 +73,7 @@ export function callsOf(files: CommandFiles, version: string): Readonly<Record<s
       { args: [], status: undefined, asksRedis: "at length" },
       { args: ["--json"], status: undefined, asksRedis: "at length" },
     ],
-    watch: [call(0, "--for", "1"), call(0, "--for", "1", "--json")],
+    watch: [call(0, "--for", "1", "--json")],
     // To a file: what of a user's is no secret is in it, and what is one as a JWE.
     export: [call(0, "--output", files.of("alice.json"))],
     import: [

@@ -28,6 +28,9 @@ export interface ReaderOptions {
   readonly hasKept: boolean;
 }
 
+/** How many items are asked for in one command. */
+const AT_ONCE = 50;
+
 /** How often a list is read that changes meanwhile. */
 const MAX_LOOKS = 3;
 
@@ -83,13 +86,14 @@ export class RecordReader {
       const lines = Buffer.isBuffer(index) && index.length > 0 ? index.toString().split("\n") : [];
       const ids = lines.map((line) => line.split(" ")[0]!);
       if (ids.length === 0) return [];
-      const commands = [
-        ["HMGET", itemsKey, ...ids],
-        ["HGET", itemsKey, INDEX_FIELD],
-      ];
-      const [bodies, after] = await this.#options.keys.ask(commands, MAX_VALUE_BYTES);
-      const isSame = Buffer.isBuffer(after) && after.equals(index as Buffer);
-      if (!isSame || !Array.isArray(bodies)) continue;
+      const bodies: unknown[] = [];
+      for (let from = 0; from < ids.length; from += AT_ONCE) {
+        const some = ids.slice(from, from + AT_ONCE);
+        const [part] = await this.#options.keys.ask([["HMGET", itemsKey, ...some]], MAX_VALUE_BYTES);
+        bodies.push(...(Array.isArray(part) ? (part as unknown[]) : []));
+      }
+      const [after] = await this.#options.keys.ask([["HGET", itemsKey, INDEX_FIELD]]);
+      if (!Buffer.isBuffer(after) || !after.equals(index as Buffer)) continue;
       try {
         return await Promise.all(lines.map((line, at) => toItem(line, bodies[at])));
       } catch (error) {

@@ -24,7 +24,7 @@ export interface ExportOptions {
 
 const HOW_TO_GO_ON = "Nothing was written; call it again.";
 
-/** The answer is the exit status: 1 where something is not in the document. @throws UsageError */
+/** The answer is the exit status. @throws UsageError @throws Failure also where something is not in the document. */
 export async function exportUser(options: ExportOptions, user: string | undefined): Promise<number> {
   const { output, decrypt, force, json } = options;
   if (decrypt && output === undefined && !force)
@@ -58,8 +58,8 @@ export async function exportUser(options: ExportOptions, user: string | undefine
         `${output} holds ${records.length === 1 ? "1 record" : `${records.length} records`} of \`${shownId(userId)}\`${decrypt ? ", secrets in clear text" : ""}.`,
       );
   }
-  if (leftOut.length > 0) console.error(["Not in it:", ...leftOut.map(describe)].join("\n"));
-  return leftOut.length > 0 ? 1 : 0;
+  if (leftOut.length > 0) throw new Failure("INCOMPLETE", ["Not in it:", ...leftOut.map(describe)].join("\n"));
+  return 0;
 }
 
 async function keysToDecrypt() {
