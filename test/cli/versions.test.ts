@@ -82,7 +82,7 @@ describe("history and restore", () => {
     await run(server, "restore", "provider", "--version", version, "--output", file);
     const again = await run(server, "restore", "provider", "--version", version, "--output", file);
     expect(again.status).to.equal(1);
-    expect(again.stderr).to.contain("EEXIST");
+    expect(again.stderr).to.equal(`${file} is there already, and stays as it is.\n`);
   });
 
   it("say what they expected", async () => {

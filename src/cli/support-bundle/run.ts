@@ -1,8 +1,7 @@
-import { writeFile } from "node:fs/promises";
 import { arch, platform, release } from "node:os";
-import { Failure } from "../failure.js";
 import { userInForce } from "../in-force.js";
 import { toJson } from "../json.js";
+import { writeNewFile } from "../new-file.js";
 import { packageVersion } from "../package-version.js";
 import { noticePlaintext } from "../plaintext-notice.js";
 import { say, sayJson } from "../terminal.js";
@@ -22,7 +21,7 @@ export async function supportBundle(options: SupportBundleOptions, user: string 
   const { output, anonymous, json } = options;
   const bundle = toJson(await collect(userInForce(user), user !== undefined, anonymous));
   if (output === undefined) return say(bundle);
-  await writeNew(output, bundle);
+  await writeNewFile(output, `${bundle}\n`);
   return json ? sayJson({ file: output }) : say(`${output} holds it. Read it before you attach it.`);
 }
 
@@ -46,17 +45,4 @@ async function collect(userId: string, isGiven: boolean, isAnonymous: boolean): 
     keys: await keysPart(),
     redis: settings === undefined ? null : await redisPart(settings, userId, names),
   };
-}
-
-async function writeNew(file: string, bundle: string): Promise<void> {
-  try {
-    await writeFile(file, `${bundle}\n`, { mode: 0o600, flag: "wx" });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    throw new Failure(
-      code,
-      code === "EEXIST" ? `${file} is there already, and stays as it is.` : `${file} cannot be written: ${code}.`,
-    );
-  }
 }

@@ -1,8 +1,8 @@
-import { writeFile } from "node:fs/promises";
 import { createMirror, type Mirror, type RecordVersion } from "../../index.js";
 import { resolveSettings } from "../../settings/resolve-settings.js";
 import { BUILT_IN_RECORDS } from "../../sync/records.js";
 import { quoted } from "../printable.js";
+import { writeNewFile } from "../new-file.js";
 import { noticePlaintext } from "../plaintext-notice.js";
 import { align } from "../table.js";
 import { say, sayJson } from "../terminal.js";
@@ -50,7 +50,7 @@ export async function restore(options: RestoreOptions, name: string): Promise<nu
     }
     const value = await mirror.readVersion({ record, version });
     // Not over a file that is there: it may be the only copy of something.
-    await writeFile(output, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
+    await writeNewFile(output, `${JSON.stringify(value, undefined, 2)}\n`);
     if (json) return sayJson({ record, version, file: output });
     return say(`${output} holds \`${record}\` as it was at ${version}.`);
   });
