@@ -5,7 +5,7 @@ import type { ExportOptions } from "./export/run.js";
 export function exportCommand(): ToolCommand {
   return makeCommand("export", {
     summary: "Write all that Redis holds of a user as one JSON document",
-    description: `Writes all that Redis holds of a user as one JSON document, which \`import\` takes: the records of all instances with their values and versions, of lists each item, and the versions that were overwritten and kept. What is encrypted stays so, as it lies in Redis: without the keys nobody can read it, and it can be put back under the same user id alone. docs/cli.md says what the document looks like.`,
+    description: `Writes all that Redis holds of a user as one JSON document, which \`import\` takes: the records of all instances with their values and versions, of lists each item, and the versions that were overwritten and kept. What is encrypted stays so, as it lies in Redis: without the keys nobody can read it, nor put it back under another user id. docs/cli.md says what the document looks like.`,
     examples: [
       ["export --output alice.json", "to a file that only you may read"],
       ["export | jq '.records[].record'", "to another program"],
