@@ -15,6 +15,7 @@ export { RedisSyncInterceptor, type UserSource } from "./aspect/redis-sync-inter
 export { createMirror, installMirror, type Mirror, useContainer } from "./container/mirror.js";
 export { noopMirrorModule, redisMirrorModule } from "./container/modules.js";
 export { TOKENS } from "./container/tokens.js";
+export type { HostSettings } from "./settings/host-settings.js";
 export { Identity } from "./settings/identity.js";
 export type { Logger } from "./settings/logger.js";
 export type { MirrorOptions, SecretStorage } from "./settings/options.js";

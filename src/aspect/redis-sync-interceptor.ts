@@ -75,6 +75,17 @@ export class RedisSyncInterceptor implements SyncInterceptor {
     return answer;
   }
 
+  /** Whether restores have found no user. */
+  get isAwaitingUser(): boolean {
+    return this.#awaitingUser.size > 0;
+  }
+
+  /** Makes up also for the restores that another one could not make, in whose place this one is put. */
+  takeOver(from: RedisSyncInterceptor): void {
+    for (const awaiting of from.#awaitingUser) this.#awaitingUser.add(awaiting);
+    from.#awaitingUser.clear();
+  }
+
   /** Makes up for the restores that found no user. Call it when there is one. */
   resumeRestores(): void {
     if (this.#awaitingUser.size === 0 || this.#user.current === undefined) return;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { Container, type ContainerModule } from "inversify";
 import { installInterceptorSource } from "../aspect/installed-interceptor.js";
 import { ignoringErrors } from "../aspect/intercepted-call.js";
@@ -8,7 +9,7 @@ import { Identity } from "../settings/identity.js";
 import { consoleLogger } from "../settings/logger.js";
 import type { MirrorOptions } from "../settings/options.js";
 import { resolveSettings } from "../settings/resolve-settings.js";
-import { describeProblem, type Settings } from "../settings/settings.js";
+import { describeProblem, type Settings, type SettingsResult } from "../settings/settings.js";
 import { MirrorEmitter, type MirrorEvents, type MirrorListener, type MirrorStatus } from "../sync/mirror-events.js";
 import type { RecordId } from "../sync/keys.js";
 import type { FlushResult } from "../sync/flush-waiters.js";
@@ -25,6 +26,7 @@ type Binding =
       readonly kind: "active";
       readonly since: Date;
       readonly module: ContainerModule;
+      readonly settings: Settings;
       readonly warnings: readonly string[];
     }
   | { readonly kind: "disabled"; readonly since: Date }
@@ -55,12 +57,18 @@ const UNREADABLE_OPTIONS = "Expected options that can be read, got some that thr
 export class Mirror implements Disposable, AsyncDisposable {
   /** Rebind a token to put a part of your own in its place; the next decorated call goes through it. */
   readonly container = new Container();
-  readonly #options: MirrorOptions;
+  #options: MirrorOptions;
   readonly #identity: Identity;
   readonly #events = new MirrorEmitter();
   #binding: Binding;
   /** Of the active binding; made with the first decorated call, which activation thus does not pay for. */
   #service: RedisSyncService | undefined;
+  /** The one whose place another has taken; it still sends what it has. */
+  #leaving: RedisSyncService | undefined;
+  /** Whether the options, without those two, want it to be on. */
+  #isWanted: boolean;
+  /** What `enable` and `disable` have said since. */
+  #switched: boolean | undefined;
   #swapping: Promise<unknown> = Promise.resolve();
   #closing: Promise<FlushResult> | undefined;
   #isObserved = false;
@@ -70,13 +78,18 @@ export class Mirror implements Disposable, AsyncDisposable {
     const readable = readableCopy(options);
     this.#options = readable ?? {};
     this.#identity = new Identity(this.#options);
-    this.#binding = readable === undefined ? this.#misconfigured(UNREADABLE_OPTIONS) : this.#bind(readable);
-    if (this.#binding.kind !== "active") this.container.load(noopMirrorModule);
+    this.#binding = readable === undefined ? this.#bindNoop(UNREADABLE_OPTIONS) : this.#bindOrNoop(readable);
+    this.#isWanted = this.#binding.kind !== "disabled";
   }
 
   /** A copy: it does not change any more. */
   get status(): MirrorStatus {
-    if (this.#service !== undefined) return this.#service.status;
+    const status = this.#service?.status ?? this.#statusOfBinding;
+    const { pending = 0, pendingBytes = 0 } = this.#leaving?.status ?? {};
+    return { ...status, pending: status.pending + pending, pendingBytes: status.pendingBytes + pendingBytes };
+  }
+
+  get #statusOfBinding(): MirrorStatus {
     const binding = this.#binding;
     const nothing = {
       since: binding.since,
@@ -111,6 +124,10 @@ export class Mirror implements Disposable, AsyncDisposable {
   /** Sign-in, switch or, with `undefined`, sign-out: from the next save on. Makes up for the restores that found no user. */
   setUser(userId: string | undefined): void {
     this.#identity.set(userId);
+    this.#resumeRestores();
+  }
+
+  #resumeRestores(): void {
     if (this.#service === undefined) return;
     const interceptor = interceptorOf(this.container);
     if (interceptor instanceof RedisSyncInterceptor) interceptor.resumeRestores();
@@ -118,26 +135,97 @@ export class Mirror implements Disposable, AsyncDisposable {
 
   /** Puts the real binding in place, if the settings allow. */
   enable(): Promise<void> {
+    this.#switched = true;
     return this.#swap(() => {
       if (this.#binding.kind === "active" || this.#closing !== undefined) return;
-      this.container.unload(noopMirrorModule);
-      const binding = this.#bind({ ...this.#options, enabled: true });
-      if (binding.kind !== "active") this.container.load(noopMirrorModule);
-      this.#take(binding);
+      this.#letGo();
+      this.#take(this.#bindOrNoop({ ...this.#options, enabled: true }));
     });
+  }
+
+  /**
+   * Other options from now on; those that are not named stay, and the user's settings and the environment are read anew. Where
+   * that changes anything, another engine takes the place of this one at once: decorated calls go on, a document that is not
+   * in Redis yet is saved by the new engine too, and what has changed of a collection is found when the host next shows it,
+   * by a save or by a call of its loader. The old engine is given the time of a `close`. What `enable` or `disable` said stays
+   * until the options say something else than before; what the host has rebound in the container is forgotten. Settles when
+   * the old engine is closed; does not reject.
+   */
+  configure(changes: MirrorOptions = {}): Promise<void> {
+    const readable = readableCopy(changes);
+    return this.#swap(async () => {
+      if (this.#closing !== undefined) return;
+      if (readable !== undefined) this.#options = { ...this.#options, ...readable };
+      ignoringErrors(() => this.#identity.configure(this.#options));
+      const isWanted = isEnabledBy(this.#options);
+      if (isWanted !== this.#isWanted) this.#switched = undefined;
+      this.#isWanted = isWanted;
+      const options = { ...this.#options, ...(this.#switched !== undefined && { enabled: this.#switched }) };
+      if (!this.#isInForce(options, readable)) await this.#exchange(readable && options);
+      // Whoever was nobody may be somebody now.
+      else this.#resumeRestores();
+    });
+  }
+
+  /** Whether what is bound would be bound once more. */
+  #isInForce(options: MirrorOptions, changes: MirrorOptions | undefined): boolean {
+    if (changes === undefined) return false;
+    // What becomes of these is not among the settings.
+    if (["logger", "memento", "secrets"].some((part) => part in changes)) return false;
+    const result = resolvedIfReadable(options);
+    if (result === undefined || !("settings" in result)) return false;
+    if (!result.settings.isEnabled) return this.#binding.kind === "disabled";
+    return this.#binding.kind === "active" && isDeepStrictEqual(result.settings, this.#binding.settings);
+  }
+
+  async #exchange(options: MirrorOptions | undefined): Promise<void> {
+    const interceptor = this.#service && interceptorOf(this.container);
+    const leaving = this.#letGo();
+    this.#leaving = leaving;
+    this.#binding = options === undefined ? this.#bindNoop(UNREADABLE_OPTIONS) : this.#bindOrNoop(options);
+    if (leaving !== undefined && this.#binding.kind === "active") {
+      // Before the other is made, which reads it then.
+      leaving.writeDownForSuccessor();
+      leaving.handOver(this.container.get<RedisSyncService>(TOKENS.RedisSyncService));
+      if (interceptor instanceof RedisSyncInterceptor) this.#takeOverRestores(interceptor);
+    }
+    this.#events.emit("status", this.status);
+    await leaving?.close();
+    this.#leaving = undefined;
+  }
+
+  #takeOverRestores(from: RedisSyncInterceptor): void {
+    if (!from.isAwaitingUser) return;
+    const interceptor = interceptorOf(this.container);
+    if (interceptor instanceof RedisSyncInterceptor) interceptor.takeOver(from);
   }
 
   /** Puts the no-op in place at once, then flushes what was saved before and closes the connection. Does not reject. */
   disable(): Promise<void> {
+    this.#switched = false;
     // Begun at once, not in turn: from here on nothing holds the engine but this.
     const closed = this.#unbind()?.close();
     return this.#swap(() => closed);
   }
 
   /** Sends now what was saved so far, and says whether it is in Redis. Settles within the timeout; does not reject. */
-  async flush(options?: { timeoutMs?: number }): Promise<FlushResult> {
+  flush(options?: { timeoutMs?: number }): Promise<FlushResult> {
+    return this.#whenSent(() => this.#service?.flush(options));
+  }
+
+  /**
+   * As `flush`, and has all that was saved or shown here compared with what Redis holds: what that lacks is sent. Settles
+   * also, with `flushed: false`, as soon as Redis cannot be used.
+   */
+  sync(options?: { timeoutMs?: number }): Promise<FlushResult> {
+    return this.#whenSent(() => this.container.get<RedisSyncService>(TOKENS.RedisSyncService).sync(options));
+  }
+
+  async #whenSent(send: () => Promise<FlushResult> | undefined): Promise<FlushResult> {
     if (this.#binding.kind !== "active") return { flushed: false, reason: `the mirror is ${this.#binding.kind}` };
-    return this.#service === undefined ? { flushed: true } : this.#service.flush(options);
+    // What an engine had that is leaving, also the other one may not have got.
+    const [leaving, current] = await Promise.all([this.#leaving?.close(), send()]);
+    return [current, leaving].find((result) => result?.flushed === false) ?? { flushed: true };
   }
 
   /**
@@ -237,6 +325,17 @@ export class Mirror implements Disposable, AsyncDisposable {
     return swapped;
   }
 
+  #bindNoop(reason: string): Binding {
+    this.container.load(noopMirrorModule);
+    return this.#misconfigured(reason);
+  }
+
+  #bindOrNoop(options: MirrorOptions): Binding {
+    const binding = this.#bind(options);
+    if (binding.kind !== "active") this.container.load(noopMirrorModule);
+    return binding;
+  }
+
   #bind(options: MirrorOptions): Binding {
     try {
       const result = resolveSettings(options);
@@ -272,7 +371,7 @@ export class Mirror implements Disposable, AsyncDisposable {
       for (const event of FORWARDED_EVENTS) this.#forward(event, service);
     });
     this.container.load(module);
-    return { kind: "active", since: new Date(), module, warnings: warningsOf(settings.address) };
+    return { kind: "active", since: new Date(), module, settings, warnings: warningsOf(settings.address) };
   }
 
   #forward<Event extends keyof MirrorEvents>(event: Event, service: RedisSyncService): void {
@@ -284,13 +383,19 @@ export class Mirror implements Disposable, AsyncDisposable {
 
   /** Puts the no-op in place of the real binding, or of one that the host has put there. */
   #unbind(): RedisSyncService | undefined {
-    const service = this.#service;
-    this.#service = undefined;
-    if (this.#binding.kind === "active") this.container.unload(this.#binding.module);
-    // What the host has rebound is not the module's, and would stand beside what is bound next.
-    for (const token of Object.values(TOKENS)) if (this.container.isBound(token)) this.container.unbind(token);
+    const service = this.#letGo();
     this.container.load(noopMirrorModule);
     this.#take({ kind: "disabled", since: new Date() });
+    return service;
+  }
+
+  /** Takes away what is bound. The answer is the engine, if there was one, which is not closed yet. */
+  #letGo(): RedisSyncService | undefined {
+    const service = this.#service;
+    this.#service = undefined;
+    this.container.unload(this.#binding.kind === "active" ? this.#binding.module : noopMirrorModule);
+    // What the host has rebound is not the module's, and would stand beside what is bound next.
+    for (const token of Object.values(TOKENS)) if (this.container.isBound(token)) this.container.unbind(token);
     return service;
   }
 
@@ -307,6 +412,21 @@ function readableCopy(options: MirrorOptions): MirrorOptions | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** `undefined` if one of them throws when it is read. */
+function resolvedIfReadable(options: MirrorOptions): SettingsResult | undefined {
+  try {
+    return resolveSettings(options);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Who has mistaken a setting wants it to be on: what is off is not looked at any further. */
+function isEnabledBy(options: MirrorOptions): boolean {
+  const result = resolvedIfReadable(options);
+  return result === undefined || !("settings" in result) || result.settings.isEnabled;
 }
 
 function interceptorOf(container: Container): SyncInterceptor {

@@ -1,19 +1,18 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname, networkInterfaces, userInfo } from "node:os";
+import { givenInHost } from "./host-settings.js";
 import type { MirrorOptions } from "./options.js";
+
+type IdentityOptions = Pick<MirrorOptions, "userId" | "env" | "settings">;
 
 /** Whose state is mirrored, asked at each save. */
 export class Identity {
   #userId: () => string | undefined;
+  #isAssigned = false;
 
-  constructor(options: Pick<MirrorOptions, "userId" | "env">) {
-    const { userId, env = process.env } = options;
-    if (typeof userId === "function") this.#userId = userId;
-    else {
-      let known = userId || env["ROO_USER_ID"];
-      this.#userId = () => (known ||= localUserId());
-    }
+  constructor(options: IdentityOptions) {
+    this.#userId = userIdOf(options);
   }
 
   /** `undefined`: nobody is signed in, and nothing is mirrored. */
@@ -25,7 +24,19 @@ export class Identity {
   /** Sign-in, switch or, with `undefined`, sign-out. Takes the place of whatever was configured. */
   set(userId: string | undefined): void {
     this.#userId = () => userId;
+    this.#isAssigned = true;
   }
+
+  /** Other settings from now on; who was signed in by `set` stays so. */
+  configure(options: IdentityOptions): void {
+    if (!this.#isAssigned) this.#userId = userIdOf(options);
+  }
+}
+
+function userIdOf({ userId, settings, env = process.env }: IdentityOptions): () => string | undefined {
+  if (typeof userId === "function") return userId;
+  let known = userId || givenInHost(settings, "userId")?.value || env["ROO_USER_ID"];
+  return () => (known ||= localUserId()) as string | undefined;
 }
 
 /** An id of this machine and this user of it, the same in each process and after each start: `alice@laptop-1f3a9c`. */

@@ -1,6 +1,7 @@
 import type { Memento } from "../sync/memento.js";
 import type { RecordDefinition } from "../sync/records.js";
 import type { SyncTimings } from "../sync/timings.js";
+import type { HostSettings } from "./host-settings.js";
 import type { Logger } from "./logger.js";
 
 /** A place for secrets: VS Code's `context.secrets` is one. */
@@ -22,7 +23,11 @@ export interface MirrorOptions {
     port?: number;
     /** The ACL user. Default: none. */
     username?: string;
-    password?: string;
+    /**
+     * A function is asked at each connection, for a second at most; where it has none, the password of the environment or the
+     * URL stands.
+     */
+    password?: string | (() => PromiseLike<string | undefined>);
     /** The number of the database. Default 0. */
     database?: number;
     /** Default false. `ca`: certificate authorities to trust instead of the system's, in PEM. */
@@ -66,11 +71,13 @@ export interface MirrorOptions {
   compression?: boolean;
   /**
    * `"live"`: what another instance changes is heard of at once, as the event `remoteChange`, for `adoptRemote` to take over.
-   * Default: it is found out when it is restored, or overwritten.
+   * Default `"off"`: it is found out when it is restored, or overwritten.
    */
-  share?: "live";
+  share?: "off" | "live";
   /** `false` binds the no-op. Default true. */
   enabled?: boolean;
+  /** What the user has set in VS Code, which goes before the environment. Default: nothing. */
+  settings?: HostSettings;
   /** Default: the console, for what needs attention. */
   logger?: Logger;
   /** Default: `process.env`. */

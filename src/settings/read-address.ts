@@ -11,18 +11,20 @@ const MAX_DATABASE = 2 ** 31 - 1;
 
 /** Where Redis is and how to get in: the parts, what the URL overrides of them, and who knows where the primary is. */
 export function readAddress(reader: SettingsReader, redis: NonNullable<MirrorOptions["redis"]>): RedisAddress {
+  const { password } = redis;
+  const isAsked = typeof password === "function";
   const parts: RedisAddress = {
     host: reader.text(reader.given("redis.host", redis.host, "REDIS_HOST")) ?? "localhost",
     port: reader.integer(reader.given("redis.port", redis.port, "REDIS_PORT"), 1, 65_535) ?? 6379,
     username: reader.text(reader.given("redis.username", redis.username, "REDIS_USERNAME")),
-    password: reader.secret(reader.given("redis.password", redis.password, "REDIS_PASSWORD")),
+    password: reader.secret(reader.given("redis.password", isAsked ? undefined : password, "REDIS_PASSWORD")),
     database: reader.integer(reader.given("redis.database", redis.database, "REDIS_DB"), 0, MAX_DATABASE) ?? 0,
     tls: readTls(reader, redis.tls),
   };
   const url = reader.given("redis.url", redis.url, "REDIS_URL");
-  const overriding = url === undefined ? {} : readUrl(reader, url, parts);
+  const overriding = url === undefined ? {} : withoutParts(readUrl(reader, url, parts), partsSetInHost(reader));
   for (const part of Object.keys(overriding)) reader.overridden(`redis.${part}`, "redis.url");
-  const address = { ...parts, ...overriding };
+  const address = { ...parts, ...overriding, ...(isAsked && { askPassword: async () => password() }) };
   const sentinels = readSentinels(reader, redis);
   const cluster = readCluster(reader, redis);
   if (cluster !== undefined) {
@@ -34,6 +36,17 @@ export function readAddress(reader: SettingsReader, redis: NonNullable<MirrorOpt
     ...(sentinels !== undefined && { sentinels }),
     ...(cluster !== undefined && { cluster }),
   });
+}
+
+/** A URL of the environment does not override what the user has set in VS Code, and one that is an option does. */
+function partsSetInHost(reader: SettingsReader): string[] {
+  if (reader.sources.get("redis.url")?.from !== "environment") return [];
+  const isSet = (part: string) => reader.sources.get(`redis.${part}`)?.from === "VS Code setting";
+  return ["host", "port", "username", "database", "tls"].filter(isSet);
+}
+
+function withoutParts(overriding: Partial<RedisAddress>, parts: readonly string[]): Partial<RedisAddress> {
+  return Object.fromEntries(Object.entries(overriding).filter(([part]) => !parts.includes(part)));
 }
 
 /** A name is shown as little as a password: where tokens are in use, either may be one. */

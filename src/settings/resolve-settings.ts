@@ -8,7 +8,7 @@ import { SettingsReader, type SettingSource } from "./settings-reader.js";
 
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
-/** Option, else environment, else default, each checked. Never throws: what is wrong is in the answer, all of it at once. */
+/** Option, else VS Code setting, else environment, else default, each checked. Never throws: what is wrong is in the answer, all of it at once. */
 export function resolveSettings(options: MirrorOptions): SettingsResult {
   return readSettings(options).result;
 }
@@ -19,12 +19,14 @@ export function readSettings(options: MirrorOptions): {
   readonly sources: ReadonlyMap<string, SettingSource>;
 } {
   const problems: SettingProblem[] = [];
-  const reader = new SettingsReader(options.env ?? process.env, problems);
+  const reader = new SettingsReader(options.env ?? process.env, problems, options.settings);
+  // Of the other places it is read when it is needed, by `Identity`, and nobody who is not signed in is a mistake.
+  reader.text(reader.givenInHost("userId"));
   const settings = {
     isEnabled: reader.boolean(reader.given("enabled", options.enabled, "REDIS_ENABLED"), true),
     address: readAddress(reader, options.redis ?? {}),
     instanceId: reader.text(reader.given("instanceId", options.instanceId, "ROO_INSTANCE_ID")) ?? "",
-    isSharedLive: reader.word(reader.given("share", options.share, "ROO_MIRROR_SHARE"), ["live"]) === "live",
+    isSharedLive: reader.word(reader.given("share", options.share, "ROO_MIRROR_SHARE"), ["off", "live"]) === "live",
     keys: readKeys(reader, options),
     records: options.records ?? [],
     isCompressing: reader.boolean(reader.given("compression", options.compression, "ROO_MIRROR_COMPRESSION"), false),

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { givenInHost, type HostSettings } from "./host-settings.js";
 import type { SettingProblem } from "./settings.js";
 
 /** A value and the name under which the user gave it, for whoever has to say that it is wrong. */
@@ -9,7 +10,7 @@ export interface Given {
 
 /** Where the value of a setting is from. `variable`: the one of the environment that names it, whether it is set or not. */
 export interface SettingSource {
-  readonly from: "option" | "environment" | "default";
+  readonly from: "option" | "VS Code setting" | "environment" | "default";
   readonly variable: string;
 }
 
@@ -17,11 +18,13 @@ export interface SettingSource {
 export class SettingsReader {
   readonly #env: Record<string, string | undefined>;
   readonly #problems: SettingProblem[];
+  readonly #hostSettings: HostSettings | undefined;
   readonly #sources = new Map<string, SettingSource>();
 
-  constructor(env: Record<string, string | undefined>, problems: SettingProblem[]) {
+  constructor(env: Record<string, string | undefined>, problems: SettingProblem[], hostSettings?: HostSettings) {
     this.#env = env;
     this.#problems = problems;
+    this.#hostSettings = hostSettings;
   }
 
   /** Of all settings that were asked for, by the names of their options. */
@@ -29,14 +32,26 @@ export class SettingsReader {
     return this.#sources;
   }
 
-  /** An empty environment variable counts as one that is not set. */
+  /** Option, else VS Code setting, else environment. An empty environment variable counts as one that is not set. */
   given(option: string, value: unknown, variable: string): Given | undefined {
-    const text = this.#env[variable];
-    const isNamed = text !== undefined && text !== "";
-    const from = value !== undefined ? "option" : isNamed ? "environment" : "default";
+    const [from, given] = this.#find(option, value, variable);
     this.#sources.set(option, { from, variable });
-    if (value !== undefined) return { setting: option, value };
-    return isNamed ? { setting: variable, value: text } : undefined;
+    return given;
+  }
+
+  /** What the user has set of it in VS Code, whatever else says. */
+  givenInHost(option: string): Given | undefined {
+    const found = givenInHost(this.#hostSettings, option);
+    return found && { setting: found.name, value: found.value };
+  }
+
+  #find(option: string, value: unknown, variable: string): [SettingSource["from"], Given | undefined] {
+    if (value !== undefined) return ["option", { setting: option, value }];
+    const inHost = this.givenInHost(option);
+    if (inHost !== undefined) return ["VS Code setting", inHost];
+    const text = this.#env[variable];
+    if (text === undefined || text === "") return ["default", undefined];
+    return ["environment", { setting: variable, value: text }];
   }
 
   /** One setting says what another was to say. */

@@ -16,7 +16,7 @@ import { LocalStores, type LocalStoresOptions } from "./local-stores.js";
 import type { RecordDefinition } from "./records.js";
 import { findRemoteItems, type RemoteItem, type TakenItem, takeRemoteItems } from "./remote-items.js";
 import type { RedisGateway, StoredCollection, StoredIndex } from "./redis-gateway.js";
-import { type Source, Sources } from "./sources.js";
+import { type Source, sourceOf } from "./sources.js";
 import type { Version } from "./version.js";
 import { type BufferLimits, WriteBuffer } from "./write-buffer.js";
 
@@ -73,8 +73,6 @@ export class Collections {
   readonly #author: Author;
   readonly #locals: WriteBuffer<LocalCollection>;
   readonly #limits: BufferLimits;
-  /** Who saves and who is read. */
-  readonly #sources = new Sources();
   readonly #stores = new Map<string, LocalStores>();
   /** The mirror's index as it was when it was last compared. */
   readonly #fingerprints = new Map<string, string | undefined>();
@@ -110,7 +108,7 @@ export class Collections {
 
   /** @param target The host's object whose list it is; `undefined`: the list was handed to the engine. */
   sourceOf(target: unknown): Source {
-    return this.#sources.of(target);
+    return sourceOf(target);
   }
 
   /** Against which the next list of a store is taken down. */

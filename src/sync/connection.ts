@@ -11,7 +11,7 @@ export type Client = InstanceType<typeof RedisClient>;
 
 export interface ConnectionOptions {
   /** How to get in; where, says `endpoint`. */
-  address: Pick<RedisAddress, "username" | "password" | "database" | "tls">;
+  address: Pick<RedisAddress, "username" | "password" | "askPassword" | "database" | "tls">;
   deadlineMs: number;
   clock: Clock;
   /** Called when an established connection ends. */
@@ -63,9 +63,9 @@ export function openConnection(endpoint: () => Promise<RedisEndpoint>, options: 
   };
   const meter = new ReplyMeter();
   const connect = async ({ RedisClient: Client, connectGuarded }: ClientModule): Promise<Client> => {
-    const { host, port } = await endpoint();
+    const [{ host, port }, password] = await Promise.all([endpoint(), passwordOf(address, deadlineMs / 2, clock)]);
     if (isAbandoned) throw new ConnectionLostError("The connection was given up.");
-    const client: Client = new Client(toClientOptions({ ...address, host, port }, deadlineMs));
+    const client: Client = new Client(toClientOptions({ ...address, password, host, port }, deadlineMs));
     // Without a listener a cut socket would end the process.
     client.on("error", () => onLost(client));
     client.on("connect", () => {
@@ -111,6 +111,18 @@ export function destroy(client: Client): void {
   } catch {
     // It was closed already.
   }
+}
+
+/** Where a store of secrets hangs or fails, the server decides whether it needs a password. */
+async function passwordOf(
+  { password, askPassword }: ConnectionOptions["address"],
+  deadlineMs: number,
+  clock: Clock,
+): Promise<string | undefined> {
+  if (askPassword === undefined) return password;
+  const onExpired = () => new ConnectionLostError("Nobody said the password in time.");
+  const asked = await withDeadline(askPassword(), { deadlineMs, onExpired, clock }).catch(() => undefined);
+  return typeof asked === "string" && asked !== "" ? asked : password;
 }
 
 /** Said aloud, so that neither NODE_TLS_REJECT_UNAUTHORIZED nor another default of the process says otherwise. */

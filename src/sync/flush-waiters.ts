@@ -4,7 +4,7 @@ import type { Clock } from "./clock.js";
 export type FlushResult = { flushed: true } | { flushed: false; reason: string };
 
 /** Which save of a record: its place in the order of all saves of this process. */
-interface AwaitedWrite {
+export interface AwaitedWrite {
   readonly redisKey: string;
   readonly sequence: number;
 }

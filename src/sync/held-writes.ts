@@ -85,6 +85,10 @@ export class HeldWrites {
     this.#suspects.delete(redisKey);
   }
 
+  all(): PendingWrite[] {
+    return this.#writes.all();
+  }
+
   takeAll(): PendingWrite[] {
     this.#cancelTimer();
     this.#dueMs = Infinity;

@@ -63,6 +63,7 @@ export class Ledger {
   #timer: Timer | undefined;
   #isAboutToSave = false;
   #isClosed = false;
+  #isHandedOver = false;
 
   /** @param randomId Makes the name of a store that has none yet. */
   constructor(memento: Memento, clock: Clock, randomId: () => string) {
@@ -191,6 +192,7 @@ export class Ledger {
   /** Does not reject: a memento that fails costs a few kept values, not a save. */
   async #save(latest: Version): Promise<void> {
     this.#cancelTimer();
+    if (this.#isHandedOver) return;
     this.#isChanged = false;
     this.#latestWritten = latest;
     const page: Page = {
@@ -217,6 +219,12 @@ export class Ledger {
   close(latest: Version): void {
     this.#isClosed = true;
     void this.#save(latest);
+  }
+
+  /** Another ledger of the same store goes on from here: what this one still learns must not be written over it. */
+  handOver(latest: Version): void {
+    this.close(latest);
+    this.#isHandedOver = true;
   }
 
   #cancelTimer(): void {

@@ -18,7 +18,7 @@ import {
   UnknownKeyError,
 } from "./errors.js";
 import { FoundEmpty } from "./found-empty.js";
-import { type FlushResult, FlushWaiters } from "./flush-waiters.js";
+import { type AwaitedWrite, type FlushResult, FlushWaiters } from "./flush-waiters.js";
 import { HeldWrites } from "./held-writes.js";
 import { Intake } from "./intake.js";
 import { folderOf, type KeySpace, type RecordId } from "./keys.js";
@@ -62,6 +62,9 @@ import {
 
 /** After so long an attempt is given up, whatever holds it: longer than one takes on a link that is slow and works. */
 const ATTEMPT_LEASE_MS = 300_000;
+
+/** Not one save but all there is, for whoever waits for that. */
+const WHOLE: AwaitedWrite = { redisKey: "", sequence: 0 };
 
 /** What the engine is made of, for those who make it without a container. */
 export interface RedisSyncServiceOptions {
@@ -135,6 +138,7 @@ export class RedisSyncService {
   /** Tells what came of the batch that is on its way, if one is. */
   #endBatch: (end: Arrival | MirrorError) => void = () => {};
   #isDue = false;
+  #successor: RedisSyncService | undefined;
   #closing: Promise<FlushResult> | undefined;
   #isClosed = false;
 
@@ -357,6 +361,7 @@ export class RedisSyncService {
 
   /** The second half of `set`: the local write has succeeded. */
   submit(write: PreparedWrite): void {
+    if (this.#successor !== undefined) return this.#successor.takeOver(write);
     if (this.#closing !== undefined) return this.#drop(write, "closed", "the mirror was closed before");
     this.#counts.saves++;
     if (this.#events.isHeard("saved")) this.#events.emit("saved", { userId: write.userId, record: write.record.name });
@@ -620,6 +625,7 @@ export class RedisSyncService {
     this.#events.emit("failed", { reason: failure.message, code: failure.code, keys });
     this.#setHealth("degraded", failure.message);
     attempt.failed(failure instanceof RefusedError ? "refused" : "lost");
+    this.#flushWaiters.settle(WHOLE, failure.message);
     // Whoever waits for a flush need not wait for the end of a pause.
     if (this.#breaker.state.kind === "open") this.#flushWaiters.settleAll({ flushed: false, reason: failure.message });
   }
@@ -631,6 +637,7 @@ export class RedisSyncService {
     // What came in while the batch was away, or did not fit into it. A window that is still open has its timer.
     else if (this.#pending.keys > 0 && (isDue || !this.#timer.isSet)) this.#timer.set(0);
     else if (this.#reconciler.isDue) this.#timer.setUnlessSet(this.#timings.batchWindowMs);
+    else if (this.#pending.keys === 0) this.#flushWaiters.settle(WHOLE, this.#held.reason);
   }
 
   /** Closed: doubling from one window. Open: until the pause is over, or sooner to see whether a lost connection is back. */
@@ -757,12 +764,24 @@ export class RedisSyncService {
     return this.#flush(timeoutMs);
   }
 
+  /**
+   * As `flush`, and has all that was saved or shown here compared with what Redis holds: what that lacks is sent. Settles
+   * also when Redis cannot be used.
+   */
+  sync({ timeoutMs = this.#timings.closeTimeoutMs }: { timeoutMs?: number } = {}): Promise<FlushResult> {
+    if (this.#closing !== undefined) return this.#closing;
+    this.#adoptions.letGo();
+    this.#releaseHeld();
+    this.#reconciler.demand();
+    return this.#waitFor([WHOLE], timeoutMs);
+  }
+
   #flush(timeoutMs: number): Promise<FlushResult> {
     this.#releaseHeld();
     return this.#waitFor([...this.#unsent.batch, ...this.#pending.all()], timeoutMs);
   }
 
-  #waitFor(awaited: readonly PendingWrite[], timeoutMs: number): Promise<FlushResult> {
+  #waitFor(awaited: readonly AwaitedWrite[], timeoutMs: number): Promise<FlushResult> {
     if (awaited.length === 0) return Promise.resolve({ flushed: true });
     if (this.#breaker.remainingMs > 0)
       return Promise.resolve({ flushed: false, reason: this.#health.reason ?? "writing is paused" });
@@ -770,6 +789,35 @@ export class RedisSyncService {
     const result = this.#flushWaiters.wait(awaited, timeoutMs);
     this.#drainNow();
     return result;
+  }
+
+  /**
+   * Another engine takes this one's place on the same local store: what is known of versions is written down for it, and
+   * from here on no more. It gets the documents that are not in Redis yet, which this one goes on sending until it is
+   * closed, and each save that was taken down here and comes to its end later. What has changed of a collection it finds at
+   * the next look at the local store.
+   */
+  handOver(successor: RedisSyncService): void {
+    this.#adoptions.letGo();
+    this.#successor = successor;
+    for (const write of this.#unsent.all()) if (write.kind === "document") successor.takeOver(write);
+  }
+
+  /** What is known of versions is written down now, and from here on no more: another engine goes on from there. */
+  writeDownForSuccessor(): void {
+    this.#ledger.handOver(this.#author.latest);
+  }
+
+  /** Goes on with a save that another engine has taken down. */
+  takeOver({ userId, record: { name }, ...write }: PreparedWrite): void {
+    const record = this.#catalogue.find(name);
+    if (record === undefined) return;
+    const id = { userId, record, redisKey: this.#keySpace.keyOf({ userId, record: name }) };
+    if (write.kind === "collection") {
+      // One that another definition makes a document of is compared when it is next read.
+      if (isMerged(record))
+        this.submit({ ...id, kind: "collection", snapshot: write.snapshot, source: write.source, bytes: 0 });
+    } else if (!isMerged(record)) this.submit({ ...id, kind: "document", text: write.text, bytes: write.bytes });
   }
 
   /** Flushes within the timeout, then lets go of the connection and of every timer. Idempotent; does not reject. */
@@ -793,7 +841,8 @@ export class RedisSyncService {
     this.#gateway.onConnectionLost = undefined;
     this.#gateway.close();
     for (const write of [...this.#unsent.batch, ...this.#pending.take({ maxKeys: Infinity, maxBytes: Infinity })]) {
-      this.#drop(write, "closed", "the mirror was closed while it was waiting");
+      // Of one that goes on elsewhere it is no loss.
+      if (this.#successor === undefined) this.#drop(write, "closed", "the mirror was closed while it was waiting");
     }
     this.#unsent.batch = [];
     this.#endBatch(new ConnectionLostError("The mirror was closed."));

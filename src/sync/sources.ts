@@ -4,16 +4,17 @@ export type Source = number;
 /** Of what is handed to the engine itself. */
 const ENGINE: Source = 0;
 
-/** Numbers the objects of the host's that save and are read. Holds none of them. */
-export class Sources {
-  readonly #numbers = new WeakMap<object, Source>();
-  #count = ENGINE;
+// Of the process and not of an engine: a save that was taken down for one may be handed in to its successor.
+const numbers = new WeakMap<object, Source>();
+let count = ENGINE;
 
-  /** @param target An instance, or the class of a static method; anything else counts as the engine's own. */
-  of(target: unknown): Source {
-    if (target === null || (typeof target !== "object" && typeof target !== "function")) return ENGINE;
-    let number = this.#numbers.get(target);
-    if (number === undefined) this.#numbers.set(target, (number = ++this.#count));
-    return number;
-  }
+/**
+ * The number of an object of the host's that saves and is read. It is not held.
+ * @param target An instance, or the class of a static method; anything else counts as the engine's own.
+ */
+export function sourceOf(target: unknown): Source {
+  if (target === null || (typeof target !== "object" && typeof target !== "function")) return ENGINE;
+  let number = numbers.get(target);
+  if (number === undefined) numbers.set(target, (number = ++count));
+  return number;
 }

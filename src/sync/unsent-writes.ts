@@ -28,6 +28,12 @@ export class UnsentWrites {
     return this.#pending.get(redisKey) ?? this.#held.get(redisKey) ?? this.#inBatch(redisKey);
   }
 
+  /** The latest save of each record. */
+  all(): PendingWrite[] {
+    const keys = [...this.batch, ...this.#held.all(), ...this.#pending.all()].map(({ redisKey }) => redisKey);
+    return [...new Set(keys)].map((redisKey) => this.of(redisKey)!);
+  }
+
   /** All of it, in the order in which it was saved. */
   allOf(redisKey: string): PendingWrite[] {
     const all = [this.#inBatch(redisKey), this.#held.get(redisKey), this.#pending.get(redisKey)];

@@ -260,8 +260,8 @@ describe("the settings", () => {
       { env: { REDIS_CLUSTER: "one", REDIS_DB: "1" } },
       "Expected `redis.database` to be 0, the only one of a cluster, got 1",
     ],
-    [{ env: { ROO_MIRROR_SHARE: "on" } }, "Expected `ROO_MIRROR_SHARE` to be `live`, got `on` (string)"],
-    [{ share: true as never }, "Expected `share` to be `live`, got `true` (boolean)"],
+    [{ env: { ROO_MIRROR_SHARE: "on" } }, "Expected `ROO_MIRROR_SHARE` to be `off` or `live`, got `on` (string)"],
+    [{ share: true as never }, "Expected `share` to be `off` or `live`, got `true` (boolean)"],
     [{ keys: [5 as never] }, "Expected `keys` to be an array of strings, got something else"],
   ] satisfies [MirrorOptions, string][]) {
     it(`are refused with what was expected and what was got: ${problem}`, () => {

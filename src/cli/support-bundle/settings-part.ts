@@ -1,4 +1,5 @@
 import { readSettings } from "../../settings/resolve-settings.js";
+import type { SettingSource } from "../../settings/settings-reader.js";
 import type { Settings } from "../../settings/settings.js";
 import { masked } from "../../sync/concealment.js";
 import type { RedisEndpoint } from "../../sync/redis-address.js";
@@ -8,7 +9,7 @@ import type { Names } from "./names.js";
 interface ShownSetting {
   /** `null`: there is none. Left out where something is wrong, as then none is in force. */
   readonly value?: unknown;
-  readonly from: "option" | "environment" | "default";
+  readonly from: SettingSource["from"];
   readonly variable: string;
 }
 
