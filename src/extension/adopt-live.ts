@@ -1,15 +1,6 @@
 import type { AdoptRemote, Mirror } from "../index.js";
-import type { ContextProxy } from "./context-proxy.js";
-import type { ProviderSettingsManager } from "./provider-settings-manager.js";
 import type { HostContext } from "./roo-types.js";
-import type { TaskHistoryBridge } from "./task-history-bridge.js";
-
-/** Who saves what locally. */
-export interface LocalStores {
-  readonly contextProxy: ContextProxy;
-  readonly providerSettings: ProviderSettingsManager;
-  readonly taskHistory: typeof TaskHistoryBridge;
-}
+import type { LocalStores } from "./stores.js";
 
 /** Where sharing is live: what another instance changes is taken over into the local store, by whoever saves it there. */
 export function adoptLive(

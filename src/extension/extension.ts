@@ -1,8 +1,10 @@
-import { ignoringErrors } from "../aspect/intercepted-call.js";
 import { installMirror, type Mirror, type MirrorOptions } from "../index.js";
 import { adoptLive } from "./adopt-live.js";
 import { ContextProxy } from "./context-proxy.js";
+import { contribute } from "./contributions.js";
 import { contributeKeyCommands } from "./key-commands.js";
+import { windowOptions } from "./live-settings.js";
+import { MirrorLog } from "./mirror-log.js";
 import { ProviderSettingsManager } from "./provider-settings-manager.js";
 import type { HostContext } from "./roo-types.js";
 import { TaskHistoryBridge } from "./task-history-bridge.js";
@@ -21,22 +23,25 @@ let mirror: Mirror | undefined;
 
 /** VS Code calls it with the context alone; the options are for a host that is not VS Code. */
 export async function activate(context: HostContext, options: MirrorOptions = {}): Promise<ExtensionApi> {
-  mirror = installMirror({ secrets: context.secrets, memento: context.globalState, ...options });
-  // Meanwhile the caches are filled: nobody waits for it.
-  const opening = openVsCodeWindow();
+  const window = await openVsCodeWindow();
+  const log = window && new MirrorLog(window);
+  const all = {
+    secrets: context.secrets,
+    memento: context.globalState,
+    ...windowOptions(context, window, log, options),
+  };
+  mirror = installMirror(all);
   const contextProxy = new ContextProxy(context);
   await contextProxy.initialize();
-  const api = {
+  const stores = {
     contextProxy,
     providerSettings: new ProviderSettingsManager(context),
     taskHistory: TaskHistoryBridge,
-    mirror,
   };
-  adoptLive(context, api, mirror);
-  const window = await opening;
-  // A window that refuses the commands is no reason not to start.
-  ignoringErrors(() => contributeKeyCommands(context, mirror, window));
-  return api;
+  adoptLive(context, stores, mirror);
+  if (window !== undefined && log !== undefined) contribute({ context, window, mirror, stores, log, options });
+  else contributeKeyCommands(context, mirror, undefined);
+  return { ...stores, mirror };
 }
 
 /** VS Code waits for it, for a few seconds at most: enough for the last save to arrive. */

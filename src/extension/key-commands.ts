@@ -1,13 +1,12 @@
 import type { Mirror } from "../index.js";
 import { SECRET_NAME } from "../container/key-stores.js";
-import { KeyRingError, MirrorError } from "../sync/errors.js";
+import { KeyRingError } from "../sync/errors.js";
 import { generateKey, type MirrorKey, parseKeys } from "../sync/key-ring.js";
+import { describeFailure, reporting } from "./commands.js";
 import { describeRotation, reencryptUser, surveyUser } from "./key-rotation.js";
 import { keyText, MirrorKeys } from "./mirror-keys.js";
 import type { HostContext } from "./roo-types.js";
 import type { HostWindow } from "./window.js";
-
-const NAMED = "The keys are named by the settings, which go before what VS Code keeps: change ROO_MIRROR_KEY instead.";
 
 /** Offers the commands for keys, and follows what other windows do to them. */
 export function contributeKeyCommands(
@@ -25,63 +24,77 @@ export function contributeKeyCommands(
 
 /** Copies the key that encrypts, for another machine. */
 async function showKey(window: HostWindow, keys: MirrorKeys): Promise<void> {
+  const t = window.translate;
   const isAgreed = await window.confirm(
-    "Copy the key of the mirror to the clipboard?",
-    "Whoever has it can read the encrypted records. Give it only to machines that are to share them.",
-    "Copy",
+    t("Copy the key of the mirror to the clipboard?"),
+    t("Whoever has it can read the encrypted records. Give it only to machines that are to share them."),
+    t("Copy"),
   );
   if (!isAgreed) return;
   const key = await keys.first();
   await window.copy(keyText(key));
   window.inform(
-    `The key ${key.id} is in the clipboard. On the other machine: "Redis Mirror: Import Key", or ROO_MIRROR_KEY.`,
+    t(
+      'The key {key} is in the clipboard. On the other machine: "Redis Mirror: Import Mirror Key", or ROO_MIRROR_KEY.',
+      { key: key.id },
+    ),
   );
 }
 
 /** Takes the key of another machine. */
 async function importKey(window: HostWindow, keys: MirrorKeys): Promise<void> {
-  if (keys.named.length > 0) return window.warn(NAMED);
+  const t = window.translate;
+  if (keys.named.length > 0) return warnNamed(window);
   const text = await window.askSecret(
-    "Import a key",
-    "The key of another machine, 32 bytes in base64url. It encrypts from now on; those that are here go on decrypting.",
-    describeKeyProblem,
+    t("Import a key"),
+    t(
+      "The key of another machine, 32 bytes in base64url. It encrypts from now on; those that are here go on decrypting.",
+    ),
+    (typed) => describeKeyProblem(typed, window),
   );
   if (text === undefined) return;
   const key = parseOneKey(text);
-  if ((await keys.kept())[0]?.id === key.id) return window.inform(`The key ${key.id} is in use already.`);
+  if ((await keys.kept())[0]?.id === key.id)
+    return window.inform(t("The key {key} is in use already.", { key: key.id }));
   const { length } = await keys.putFirst(key);
-  const others = length > 1 ? ` What lies in Redis under the others (${length - 1}) can be read as before.` : "";
-  window.inform(`The key ${key.id} encrypts from now on.${others}`);
+  const said = [t("The key {key} encrypts from now on.", { key: key.id })];
+  if (length > 1)
+    said.push(t("What lies in Redis under the others ({count}) can be read as before.", { count: length - 1 }));
+  window.inform(said.join(" "));
 }
 
 /** Takes a new key, and encrypts with it what is in Redis; where that was begun already, goes on with it. */
 async function rotateKey(window: HostWindow, keys: MirrorKeys): Promise<void> {
-  if (keys.named.length > 0) return window.warn(NAMED);
+  const t = window.translate;
+  if (keys.named.length > 0) return warnNamed(window);
   const { user } = keys;
-  if (user === undefined) return window.warn("Nothing was changed: the mirror is off, or nobody is signed in.");
+  if (user === undefined) return window.warn(t("Nothing was changed: the mirror is off, or nobody is signed in."));
   const kept = await keys.kept();
   const [first] = kept;
   if (first === undefined)
-    return window.inform("There is no key to rotate yet: one is made with the first encrypted save.");
-  const { current, older } = await window.withProgress("Redis Mirror: looking at what is there", () =>
+    return window.inform(t("There is no key to rotate yet: one is made with the first encrypted save."));
+  const { current, older } = await window.withProgress(t("Redis Mirror: looking at what is there"), () =>
     surveyUser(user, kept),
   );
   const takesNewKey = older.length === 0;
   const isAgreed = takesNewKey
     ? await window.confirm(
-        "Take a new key for the mirror?",
-        `What is in Redis under the key ${first.id} (${current.length}) is encrypted anew. Other machines that share it need the new key too: show it here, and import it there.`,
-        "Rotate",
+        t("Take a new key for the mirror?"),
+        t(
+          "What is in Redis under the key {key} ({count}) is encrypted anew. Other machines that share it need the new key too: copy it here, and import it there.",
+          { key: first.id, count: current.length },
+        ),
+        t("Rotate"),
       )
     : await window.confirm(
-        `Encrypt with the key ${first.id} what is under older ones?`,
-        `There is some of that in Redis (${older.length}), so no new key is made yet.`,
-        "Encrypt",
+        t("Encrypt with the key {key} what is under older ones?", { key: first.id }),
+        t("There is some of that in Redis ({count}), so no new key is made yet.", { count: older.length }),
+        t("Encrypt"),
       );
   if (!isAgreed) return;
   let encrypting: MirrorKey | undefined;
   try {
-    const report = await window.withProgress("Redis Mirror: encrypting anew", (onProgress) =>
+    const report = await window.withProgress(t("Redis Mirror: encrypting anew"), (onProgress) =>
       reencryptUser(
         user,
         async () => {
@@ -92,13 +105,16 @@ async function rotateKey(window: HostWindow, keys: MirrorKeys): Promise<void> {
         onProgress,
       ),
     );
-    const lines = describeRotation(report, encrypting!.id).join(" ");
+    const lines = describeRotation(report, encrypting!.id, t).join(" ");
     if (report.left.length > 0) window.warn(lines);
     else window.inform(lines);
   } catch (error) {
     if (encrypting === undefined) throw error;
     window.warn(
-      `The key ${encrypting.id} encrypts from now on, but not all that is in Redis is under it yet: ${describe(error)} Rotate again to go on.`,
+      t(
+        "The key {key} encrypts from now on, but not all that is in Redis is under it yet: {reason} Rotate again to go on.",
+        { key: encrypting.id, reason: describeFailure(error, window) },
+      ),
     );
   } finally {
     if (encrypting !== undefined) await keys.keep(encrypting);
@@ -112,24 +128,19 @@ function parseOneKey(text: string): MirrorKey {
   return parsed[0]!;
 }
 
-function describeKeyProblem(text: string): string | undefined {
+function describeKeyProblem(text: string, window: HostWindow): string | undefined {
   try {
     parseOneKey(text);
     return undefined;
   } catch (error) {
-    return describe(error);
+    return describeFailure(error, window);
   }
 }
 
-async function reporting(window: HostWindow, run: () => Promise<void>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    window.warn(`It could not be finished: ${describe(error)}`);
-  }
-}
-
-/** What others say when they fail may quote a key. */
-function describe(error: unknown): string {
-  return error instanceof MirrorError ? error.message : "VS Code did not do what it was asked for.";
+function warnNamed(window: HostWindow): void {
+  window.warn(
+    window.translate(
+      "The keys are named by the settings, which go before what VS Code keeps: change ROO_MIRROR_KEY instead.",
+    ),
+  );
 }

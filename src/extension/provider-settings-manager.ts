@@ -47,6 +47,17 @@ export class ProviderSettingsManager {
     });
   }
 
+  /** All of it, as it is kept; `undefined`: nothing is. */
+  async export(): Promise<ProviderProfiles | undefined> {
+    return this.#exclusively(() => this.load());
+  }
+
+  /** Puts other profiles in the place of all that are there. @throws TypeError if they are none. */
+  async replace(profiles: unknown): Promise<void> {
+    if (!isProviderProfiles(profiles)) throw new TypeError("Expected provider profiles");
+    await this.#exclusively(() => this.store(profiles));
+  }
+
   /** Takes over what another instance has changed. */
   async takeOver(take: TakeRemote): Promise<void> {
     await this.#exclusively(async () => {

@@ -1,5 +1,10 @@
 import type * as VsCode from "vscode";
-import type { HostWindow } from "./window.js";
+import { VsCodeDocuments } from "./vscode/vscode-documents.js";
+import { openVsCodeLog } from "./vscode/vscode-log.js";
+import { VsCodeSettings } from "./vscode/vscode-settings.js";
+import { openVsCodeStatusItem } from "./vscode/vscode-status-item.js";
+import { VsCodeTree } from "./vscode/vscode-tree.js";
+import type { Choice, Disposable, HostWindow, StatusItem, Texts, Tree, TreeNode, WindowLog } from "./window.js";
 
 /** VS Code's window; `undefined` where the extension runs in plain Node. Does not reject. */
 export async function openVsCodeWindow(): Promise<HostWindow | undefined> {
@@ -12,18 +17,53 @@ export async function openVsCodeWindow(): Promise<HostWindow | undefined> {
 
 class VsCodeWindow implements HostWindow {
   readonly #vscode: typeof VsCode;
+  readonly settings: VsCodeSettings;
+  #documents: VsCodeDocuments | undefined;
 
   constructor(vscode: typeof VsCode) {
     this.#vscode = vscode;
+    this.settings = new VsCodeSettings(vscode);
   }
 
-  register(command: string, run: () => Promise<void>): { dispose(): unknown } {
+  translate = (message: string, values: Texts = {}): string => this.#vscode.l10n.t(message, { ...values });
+
+  get documents(): VsCodeDocuments {
+    this.#documents ??= new VsCodeDocuments(this.#vscode);
+    return this.#documents;
+  }
+
+  openLog(): WindowLog {
+    return openVsCodeLog(this.#vscode);
+  }
+
+  openStatusItem(command: string): StatusItem {
+    return openVsCodeStatusItem(this.#vscode, command);
+  }
+
+  openTree(id: string, roots: () => Promise<readonly TreeNode[]>): Tree {
+    return new VsCodeTree(this.#vscode, id, roots);
+  }
+
+  setContext(name: string, value: unknown): void {
+    void this.execute("setContext", name, value);
+  }
+
+  register(command: string, run: (target?: unknown) => Promise<void>): Disposable {
     return this.#vscode.commands.registerCommand(command, run);
+  }
+
+  async execute(command: string, ...args: unknown[]): Promise<void> {
+    await this.#vscode.commands.executeCommand(command, ...args).then(undefined, () => {});
   }
 
   async confirm(question: string, detail: string, action: string): Promise<boolean> {
     const options = { modal: true, detail };
     return (await this.#vscode.window.showWarningMessage(question, options, action)) === action;
+  }
+
+  async pick<Value>(title: string, choices: readonly Choice<Value>[]): Promise<Value | undefined> {
+    const options = { title, matchOnDescription: true, matchOnDetail: true };
+    return (await this.#vscode.window.showQuickPick([...choices], options))?.value;
   }
 
   async askSecret(
@@ -53,6 +93,13 @@ class VsCodeWindow implements HostWindow {
     void this.#vscode.window.showWarningMessage(message);
   }
 
+  async offer(message: string, severity: "warning" | "error", actions: readonly string[]): Promise<string | undefined> {
+    const { window } = this.#vscode;
+    return severity === "error"
+      ? window.showErrorMessage(message, ...actions)
+      : window.showWarningMessage(message, ...actions);
+  }
+
   async withProgress<T>(
     title: string,
     work: (onProgress: (done: number, total: number) => void) => Promise<T>,
@@ -63,7 +110,8 @@ class VsCodeWindow implements HostWindow {
       return work((done, total) => {
         // VS Code adds up what it is told.
         const percent = total === 0 ? 0 : Math.floor((100 * done) / total);
-        progress.report({ message: `${done} of ${total}`, increment: Math.max(0, percent - shown) });
+        const message = this.translate("{done} of {total}", { done, total });
+        progress.report({ message, increment: Math.max(0, percent - shown) });
         shown = Math.max(shown, percent);
       });
     });

@@ -1,0 +1,47 @@
+import { ignoringErrors } from "../aspect/intercepted-call.js";
+import type { Mirror, MirrorOptions } from "../index.js";
+import { Attention } from "./attention.js";
+import { contributeCommands } from "./commands.js";
+import { contributeKeyCommands } from "./key-commands.js";
+import { followSettings } from "./live-settings.js";
+import type { MirrorLog } from "./mirror-log.js";
+import { RecordTree } from "./record-tree.js";
+import type { HostContext } from "./roo-types.js";
+import { StatusBar } from "./status-bar.js";
+import type { LocalStores } from "./stores.js";
+import type { Disposable, HostWindow } from "./window.js";
+
+export interface ContributionParts {
+  readonly context: HostContext;
+  readonly window: HostWindow;
+  readonly mirror: Mirror | undefined;
+  readonly stores: LocalStores;
+  readonly log: MirrorLog;
+  /** Those that the host itself has given, which go before the settings. */
+  readonly options: MirrorOptions;
+}
+
+/**
+ * Puts the mirror into the window. Commands are there when it returns, for they may be what has started the extension; what
+ * is only looked at comes when the window has had its turn. A part that the window refuses is no reason to do without the others.
+ */
+export function contribute({ context, window, mirror, stores, log, options }: ContributionParts): void {
+  const { subscriptions } = context;
+  let tree: RecordTree | undefined;
+  subscriptions.push(log);
+  ignoringErrors(() => contributeCommands({ context, window, mirror, stores, log, tree: () => tree }));
+  ignoringErrors(() => contributeKeyCommands(context, mirror, window));
+  const later = setImmediate(() => {
+    const keep = <Part extends Disposable>(open: () => Part): Part | undefined => {
+      let part: Part | undefined;
+      ignoringErrors(() => void subscriptions.push((part = open())));
+      return part;
+    };
+    keep(() => new StatusBar(window, mirror));
+    tree = keep(() => new RecordTree(window, mirror));
+    if (mirror === undefined) return;
+    ignoringErrors(() => subscriptions.push(...followSettings(context, window, mirror, stores, options)));
+    keep(() => new Attention(window, mirror, context.globalState));
+  });
+  subscriptions.push({ dispose: () => clearImmediate(later) });
+}

@@ -1,0 +1,32 @@
+import type * as VsCode from "vscode";
+import type { Disposable, WindowSettings } from "../window.js";
+
+const SECTION = "redisMirrored";
+
+/** `redisMirrored.*` as the user has set it, on this machine and for all windows: a workspace has no say in where secrets go. */
+export class VsCodeSettings implements WindowSettings {
+  readonly #vscode: typeof VsCode;
+
+  constructor(vscode: typeof VsCode) {
+    this.#vscode = vscode;
+  }
+
+  given(name: string): unknown {
+    return this.#vscode.workspace.getConfiguration(SECTION).inspect(name)?.globalValue;
+  }
+
+  async update(name: string, value: unknown): Promise<void> {
+    const { workspace, ConfigurationTarget } = this.#vscode;
+    await workspace.getConfiguration(SECTION).update(name, value, ConfigurationTarget.Global);
+  }
+
+  onDidChange(listener: () => void): Disposable {
+    return this.#vscode.workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration(SECTION)) listener();
+    });
+  }
+
+  open(query: string): void {
+    void this.#vscode.commands.executeCommand("workbench.action.openSettings", query);
+  }
+}
