@@ -16,8 +16,8 @@ export function windowOptions(
 }
 
 /**
- * Applies what the user sets, also the password and also what another window does to it, at once. Then what is kept here is
- * shown to the mirror again: another server may lack it, or have what is missing here.
+ * Applies what the user sets, also the password and also what another window does to it, at once. Whenever another engine
+ * takes the place of the one before, what is kept here is shown to it: its server may lack it, or have what is missing here.
  */
 export function followSettings(
   context: HostContext,
@@ -26,14 +26,20 @@ export function followSettings(
   stores: LocalStores,
   options: MirrorOptions,
 ): Disposable[] {
-  const apply = async (changes: MirrorOptions = {}) => {
-    const before = [settingsOf(mirror), userOf(mirror)];
-    await mirror.configure(changes);
-    const after = [settingsOf(mirror), userOf(mirror)];
-    if (after[0] !== undefined && (after[0] !== before[0] || after[1] !== before[1]))
-      await showLocalStores(context, stores);
+  let shownTo = [settingsOf(mirror), userOf(mirror)];
+  const show = () => {
+    const [settings, userId] = [settingsOf(mirror), userOf(mirror)];
+    if (settings === shownTo[0] && userId === shownTo[1]) return;
+    shownTo = [settings, userId];
+    if (settings !== undefined && userId !== undefined) void showLocalStores(context, stores);
   };
+  const apply = async (changes: MirrorOptions = {}) => {
+    await mirror.configure(changes);
+    show();
+  };
+  mirror.on("status", show);
   return [
+    { dispose: () => mirror.off("status", show) },
     window.settings.onDidChange(() => void apply()),
     context.secrets.onDidChange(({ key }) => {
       if (key === PASSWORD_SECRET) void apply({ redis: { ...passwordFrom(context.secrets), ...options.redis } });

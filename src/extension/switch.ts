@@ -7,9 +7,10 @@ export async function switchMirror({ window, mirror }: CommandParts, isOn: boole
   const t = window.translate;
   if (mirror === undefined) return window.warn(t("No mirror is installed."));
   await window.settings.update("enabled", isOn);
-  // The window tells of it too; this is for whoever has switched it by other means, and for the answer.
+  // The window tells of it too; this is for the answer.
   await mirror.configure();
-  await (isOn ? mirror.enable() : mirror.disable());
+  // A host may have said otherwise, also by an option, which goes before the setting.
+  if ((mirror.status.state === "disabled") === isOn) await (isOn ? mirror.enable() : mirror.disable());
   if (!isOn) return window.inform(t("Redis Mirror is disabled. What you save stays on this machine."));
   const report = reportHealth(mirror.status, userOf(mirror));
   if (report.health === "misconfigured") return window.warn(describeHealth(report, t).join(" "));

@@ -24,7 +24,7 @@ export function readAddress(reader: SettingsReader, redis: NonNullable<MirrorOpt
   const url = reader.given("redis.url", redis.url, "REDIS_URL");
   const overriding = url === undefined ? {} : withoutParts(readUrl(reader, url, parts), partsSetInHost(reader));
   for (const part of Object.keys(overriding)) reader.overridden(`redis.${part}`, "redis.url");
-  const address = { ...parts, ...overriding, ...(isAsked && { askPassword: async () => password() }) };
+  const address = { ...parts, ...overriding, ...(isAsked && { askPassword: password }) };
   const sentinels = readSentinels(reader, redis);
   const cluster = readCluster(reader, redis);
   if (cluster !== undefined) {

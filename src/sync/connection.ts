@@ -121,7 +121,9 @@ async function passwordOf(
 ): Promise<string | undefined> {
   if (askPassword === undefined) return password;
   const onExpired = () => new ConnectionLostError("Nobody said the password in time.");
-  const asked = await withDeadline(askPassword(), { deadlineMs, onExpired, clock }).catch(() => undefined);
+  const asked = await withDeadline(Promise.resolve().then(askPassword), { deadlineMs, onExpired, clock }).catch(
+    () => undefined,
+  );
   return typeof asked === "string" && asked !== "" ? asked : password;
 }
 

@@ -20,7 +20,7 @@ export interface RedisAddress extends RedisEndpoint {
   username: string | undefined;
   password: string | undefined;
   /** Asked at each connection, within a deadline; where it says nothing, `password` stands. */
-  askPassword?: (() => Promise<string | undefined>) | undefined;
+  askPassword?: (() => PromiseLike<string | undefined>) | undefined;
   database: number;
   tls: { ca: string | undefined } | undefined;
   /** Asked for the primary at each connection; host and port are then of no interest. */
