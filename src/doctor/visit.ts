@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import type { MirrorOptions } from "../settings/options.js";
+import { nameInHost } from "../settings/host-settings.js";
 import type { Settings } from "../settings/settings.js";
 import type { SettingSource } from "../settings/settings-reader.js";
 import { type Clock, systemClock } from "../sync/clock.js";
@@ -35,8 +36,13 @@ export interface Visit {
   readonly userId: string | undefined;
 }
 
-/** As the user set it, or would: `REDIS_PORT`, or `redis.port` where a host's option says it. */
-export function nameOfSetting({ sources }: Pick<Visit, "sources">, option: string): string {
+/**
+ * As the user set it, or would: `redisMirrored.port` in VS Code, else `REDIS_PORT`, or `redis.port` where a host's option says
+ * it. What VS Code keeps as a secret is called by what it is.
+ */
+export function nameOfSetting({ sources, options }: Pick<Visit, "sources" | "options">, option: string): string {
+  if (option === "redis.password" && typeof options.redis?.password === "function") return "the password";
   const source = sources.get(option);
-  return source === undefined || source.from === "option" ? option : source.variable;
+  if (source === undefined || source.from === "option") return option;
+  return (options.settings && nameInHost(option)) ?? source.variable;
 }

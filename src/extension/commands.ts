@@ -1,4 +1,4 @@
-import type { Mirror } from "../index.js";
+import type { Mirror, MirrorOptions } from "../index.js";
 import { MirrorError } from "../sync/errors.js";
 import type { MirrorLog } from "./mirror-log.js";
 import { describeReason } from "./reasons.js";
@@ -15,6 +15,8 @@ export interface CommandParts {
   readonly mirror: Mirror | undefined;
   readonly stores: LocalStores;
   readonly log: MirrorLog;
+  /** What the mirror was told, by the host and by the window. */
+  readonly options: MirrorOptions;
   /** Opened when the window has time for it. */
   readonly tree: () => RecordTree | undefined;
 }

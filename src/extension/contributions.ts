@@ -17,19 +17,21 @@ export interface ContributionParts {
   readonly mirror: Mirror | undefined;
   readonly stores: LocalStores;
   readonly log: MirrorLog;
-  /** Those that the host itself has given, which go before the settings. */
+  /** What the mirror was told, by the host and by the window. */
   readonly options: MirrorOptions;
+  /** What of it the host has said of where Redis is. */
+  readonly redis: MirrorOptions["redis"];
 }
 
 /**
  * Puts the mirror into the window. Commands are there when it returns, for they may be what has started the extension; what
  * is only looked at comes when the window has had its turn. A part that the window refuses is no reason to do without the others.
  */
-export function contribute({ context, window, mirror, stores, log, options }: ContributionParts): void {
+export function contribute({ context, window, mirror, stores, log, options, redis }: ContributionParts): void {
   const { subscriptions } = context;
   let tree: RecordTree | undefined;
   subscriptions.push(log);
-  ignoringErrors(() => contributeCommands({ context, window, mirror, stores, log, tree: () => tree }));
+  ignoringErrors(() => contributeCommands({ context, window, mirror, stores, log, options, tree: () => tree }));
   ignoringErrors(() => contributeKeyCommands(context, mirror, window));
   const later = setImmediate(() => {
     const keep = <Part extends Disposable>(open: () => Part): Part | undefined => {
@@ -40,7 +42,7 @@ export function contribute({ context, window, mirror, stores, log, options }: Co
     keep(() => new StatusBar(window, mirror));
     tree = keep(() => new RecordTree(window, mirror));
     if (mirror === undefined) return;
-    ignoringErrors(() => subscriptions.push(...followSettings(context, window, mirror, stores, options)));
+    ignoringErrors(() => subscriptions.push(...followSettings(context, window, mirror, stores, redis)));
     keep(() => new Attention(window, mirror, context.globalState));
   });
   subscriptions.push({ dispose: () => clearImmediate(later) });

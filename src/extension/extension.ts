@@ -39,8 +39,10 @@ export async function activate(context: HostContext, options: MirrorOptions = {}
     taskHistory: TaskHistoryBridge,
   };
   adoptLive(context, stores, mirror);
-  if (window !== undefined && log !== undefined) contribute({ context, window, mirror, stores, log, options });
-  else contributeKeyCommands(context, mirror, undefined);
+  if (window !== undefined && log !== undefined) {
+    const { redis } = options;
+    contribute({ context, window, mirror, stores, log, options: all, redis });
+  } else contributeKeyCommands(context, mirror, undefined);
   return { ...stores, mirror };
 }
 

@@ -18,13 +18,14 @@ export function windowOptions(
 /**
  * Applies what the user sets, also the password and also what another window does to it, at once. Whenever another engine
  * takes the place of the one before, what is kept here is shown to it: its server may lack it, or have what is missing here.
+ * @param redis What the host itself has said, which goes before the settings.
  */
 export function followSettings(
   context: HostContext,
   window: HostWindow,
   mirror: Mirror,
   stores: LocalStores,
-  options: MirrorOptions,
+  redis: MirrorOptions["redis"],
 ): Disposable[] {
   let shownTo = [settingsOf(mirror), userOf(mirror)];
   const show = () => {
@@ -42,7 +43,7 @@ export function followSettings(
     { dispose: () => mirror.off("status", show) },
     window.settings.onDidChange(() => void apply()),
     context.secrets.onDidChange(({ key }) => {
-      if (key === PASSWORD_SECRET) void apply({ redis: { ...passwordFrom(context.secrets), ...options.redis } });
+      if (key === PASSWORD_SECRET) void apply({ redis: { ...passwordFrom(context.secrets), ...redis } });
     }),
   ];
 }

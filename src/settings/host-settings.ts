@@ -28,6 +28,12 @@ export function hostSettingName(name: string): string {
   return `redisMirrored.${name}`;
 }
 
+/** What an option is called there; `undefined`: it has no such setting. */
+export function nameInHost(option: string): string | undefined {
+  const name = NAMES[option];
+  return name === undefined ? undefined : hostSettingName(name);
+}
+
 /** The value of an option's setting; `undefined`: none is set, or the option has none. Empty text counts as not set. */
 export function givenInHost(
   settings: HostSettings | undefined,

@@ -113,9 +113,9 @@ export function destroy(client: Client): void {
   }
 }
 
-/** Where a store of secrets hangs or fails, the server decides whether it needs a password. */
-async function passwordOf(
-  { password, askPassword }: ConnectionOptions["address"],
+/** Where a store of secrets hangs or fails, the server decides whether it needs a password. Does not reject. */
+export async function passwordOf(
+  { password, askPassword }: Pick<RedisAddress, "password" | "askPassword">,
   deadlineMs: number,
   clock: Clock,
 ): Promise<string | undefined> {

@@ -92,8 +92,8 @@ describe("in a window with a real server", () => {
       await providerSettings.saveProfile("work", { apiProvider: "anthropic", apiKey: CANARY });
       await extension.mirror.sync({ timeoutMs: 5_000 });
       await taskHistory.replace(extension.context, []);
-      await providerSettings.replace({ currentApiConfigName: "default", apiConfigs: {} });
       await extension.mirror.flush({ timeoutMs: 5_000 });
+      // By an instance that has not seen them, as of a fresh machine.
       await saveBriefly(server.port, {}, { provider: { currentApiConfigName: "x", apiConfigs: { x: {} } } });
 
       picking(extension, "taskHistory", 1);
@@ -271,6 +271,41 @@ describe("in a window with a real server", () => {
       .and.to.contain(`Server: 127.0.0.1:${server.port}, database 0`)
       .and.to.contain("User: alice")
       .and.to.contain("Saves taken: 1");
+  });
+
+  describe("Test Connection", () => {
+    it("says that all is well, and what was found to the log", async () => {
+      const extension = await open();
+      await extension.window.run("redisMirrored.testConnection");
+      expect(extension.window.shown.at(-1)).to.match(
+        /^(i The mirror can work|warning The mirror works, but not as well)/,
+      );
+      expect(extension.window.lines.filter((line) => line.startsWith("info [ok] authentication: "))).to.have.lengthOf(
+        1,
+      );
+    });
+
+    it("names what is wrong by its name in VS Code, with what to do, and leads to the log", async () => {
+      const own = await open({ redis: {}, set: { host: "127.0.0.1", port: 1 } });
+      own.window.chosen = "Show Log";
+      await own.window.run("redisMirrored.testConnection");
+      expect(own.window.shown.at(-1)).to.match(/^error The mirror does not work\. .*127\.0\.0\.1:1.* \[Show Log\]$/);
+      expect(own.window.isLogShown).to.equal(true);
+      own.window.settings.set({ port: "many" });
+      await own.window.run("redisMirrored.testConnection");
+      expect(own.window.shown.at(-1)).to.contain("redisMirrored.port");
+    });
+
+    it("logs in with the password that VS Code keeps, and does not say it", async () => {
+      const guarded = await RedisServer.start("--requirepass", CANARY);
+      const extension = await open({ redis: {}, set: { host: "127.0.0.1", port: guarded.port } });
+      await extension.window.run("redisMirrored.testConnection");
+      expect(extension.window.shown.at(-1)).to.contain("Set the password");
+      await extension.secrets.store("redisMirrored.password", CANARY);
+      await extension.window.run("redisMirrored.testConnection");
+      expect(extension.window.lines).to.include("info [ok] authentication: The password is accepted.");
+      await guarded.kill();
+    });
   });
 
   it("Show Log shows the channel", async () => {

@@ -49,7 +49,8 @@ export async function openExtensionWindow({
   } as unknown as HostContext;
   const log = new MirrorLog(window);
   const own = { env: {}, timings: SHORT_TIMINGS, ...options };
-  const mirror = installMirror({ secrets, memento: context.globalState, ...windowOptions(context, window, log, own) });
+  const all = { secrets, memento: context.globalState, ...windowOptions(context, window, log, own) };
+  const mirror = installMirror(all);
   const contextProxy = new ContextProxy(context);
   await contextProxy.initialize();
   const stores = {
@@ -57,7 +58,7 @@ export async function openExtensionWindow({
     providerSettings: new ProviderSettingsManager(context),
     taskHistory: TaskHistoryBridge,
   };
-  contribute({ context, window, mirror, stores, log, options: own });
+  contribute({ context, window, mirror, stores, log, options: all, redis: options.redis });
   await new Promise((resolve) => setImmediate(resolve));
   const close = async () => {
     await mirror.close();

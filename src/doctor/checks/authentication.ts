@@ -1,9 +1,11 @@
+import { passwordOf } from "../../sync/connection.js";
 import { MirrorError, RefusedError } from "../../sync/errors.js";
 import type { RedisEndpoint } from "../../sync/redis-address.js";
 import { isLoopback } from "../../sync/plaintext.js";
 import { error, type Findings, ok, warning } from "../finding.js";
 import { Line } from "../line.js";
 import { shown } from "../naming.js";
+import { STEP_MS } from "../patience.js";
 import { granting } from "../patient.js";
 import { nameOfSetting, type Visit } from "../visit.js";
 
@@ -25,7 +27,8 @@ export async function* checkAuthentication(visit: Visit, endpoint: RedisEndpoint
     return undefined;
   }
   visit.held.add(line);
-  const hasPassword = address.password !== undefined && address.password !== "";
+  const password = await passwordOf(address, STEP_MS / 2, visit.patience.clock);
+  const hasPassword = password !== undefined && password !== "";
   if (hasPassword)
     yield ok(
       "authentication",

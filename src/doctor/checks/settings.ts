@@ -4,6 +4,7 @@ import type { Settings } from "../../settings/settings.js";
 import type { SettingSource } from "../../settings/settings-reader.js";
 import { printable } from "../../sync/printable.js";
 import { error, type Findings, note, ok } from "../finding.js";
+import { nameOfSetting } from "../visit.js";
 
 /**
  * What is wrong with the settings, each for itself. What was got instead is left out: whoever mixes up two variables may
@@ -15,8 +16,7 @@ export async function* checkSettings(
   // Also where the mirror is off: whoever asks wants to know what would be, if it were on.
   const { result, sources } = readSettings({ ...options, enabled: true });
   const { result: asTheyAre, sources: sourcesAsTheyAre } = readSettings(options);
-  const { from, variable } = sourcesAsTheyAre.get("enabled")!;
-  const enabling = from === "option" ? "enabled" : variable;
+  const enabling = nameOfSetting({ sources: sourcesAsTheyAre, options }, "enabled");
   if ("problems" in result) {
     for (const { setting, expected } of result.problems)
       yield error(

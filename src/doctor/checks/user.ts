@@ -1,3 +1,4 @@
+import { givenInHost, nameInHost } from "../../settings/host-settings.js";
 import { Identity } from "../../settings/identity.js";
 import type { MirrorOptions } from "../../settings/options.js";
 import { printable } from "../../sync/printable.js";
@@ -5,20 +6,22 @@ import { type Findings, note, ok } from "../finding.js";
 
 /** Whose records are mirrored. The answer: `undefined`, nobody's. */
 export async function* checkUser(options: MirrorOptions): Findings<string | undefined> {
-  const { userId, env = process.env } = options;
+  const { userId, settings, env = process.env } = options;
+  const setting = (settings && nameInHost("userId")) ?? "ROO_USER_ID";
   const current = currentUser(options);
   if (current === undefined) {
-    yield note("user", "Nobody is signed in, so nothing is mirrored for now.", "Sign in, or set ROO_USER_ID.");
+    yield note("user", "Nobody is signed in, so nothing is mirrored for now.", `Sign in, or set ${setting}.`);
     return undefined;
   }
   const name = `\`${printable(current)}\``;
   if (typeof userId === "function") yield ok("user", `The host says that the user is ${name}.`);
-  else if (userId || env["ROO_USER_ID"]) yield ok("user", `The user is ${name}, as the settings say.`);
+  else if (userId || givenInHost(settings, "userId") !== undefined || env["ROO_USER_ID"])
+    yield ok("user", `The user is ${name}, as the settings say.`);
   else
     yield note(
       "user",
       `The user is ${name}, an id of this machine and its user: no other machine shares these records.`,
-      "To share them, set ROO_USER_ID to the same value on each machine, and give each the same key.",
+      `To share them, set ${setting} to the same value on each machine, and give each the same key.`,
     );
   return current;
 }
