@@ -30,7 +30,7 @@ export interface ContributionParts {
 export function contribute({ context, window, mirror, stores, log, options, redis }: ContributionParts): void {
   const { subscriptions } = context;
   let tree: RecordTree | undefined;
-  subscriptions.push(log);
+  subscriptions.push(log, window);
   ignoringErrors(() => contributeCommands({ context, window, mirror, stores, log, options, tree: () => tree }));
   ignoringErrors(() => contributeKeyCommands(context, mirror, window));
   const later = setImmediate(() => {

@@ -25,6 +25,10 @@ class VsCodeWindow implements HostWindow {
     this.settings = new VsCodeSettings(vscode);
   }
 
+  dispose(): void {
+    this.#documents?.dispose();
+  }
+
   translate = (message: string, values: Texts = {}): string => this.#vscode.l10n.t(message, { ...values });
 
   get documents(): VsCodeDocuments {

@@ -92,7 +92,7 @@ export interface Document {
 }
 
 /** What the extension needs of the window that it runs in: to be called, to ask, to hand over, to show and to tell. */
-export interface HostWindow {
+export interface HostWindow extends Disposable {
   readonly translate: Translate;
   readonly settings: WindowSettings;
   readonly documents: WindowDocuments;

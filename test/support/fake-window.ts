@@ -134,6 +134,12 @@ export class FakeWindow implements HostWindow {
     compare: async (title, left, right) => void this.compared.push({ title, left, right }),
   };
 
+  isDisposed = false;
+
+  dispose(): void {
+    this.isDisposed = true;
+  }
+
   /** As VS Code runs a command that was picked, or called on something. */
   async run(command: string, target?: unknown): Promise<void> {
     await this.commands.get(command)!(target);

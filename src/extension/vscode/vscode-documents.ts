@@ -1,5 +1,5 @@
 import type * as VsCode from "vscode";
-import type { Document, WindowDocuments } from "../window.js";
+import type { Disposable, Document, WindowDocuments } from "../window.js";
 
 const SCHEME = "redis-mirror";
 
@@ -10,12 +10,12 @@ const MAX_DOCUMENTS = 8;
 export class VsCodeDocuments implements WindowDocuments {
   readonly #vscode: typeof VsCode;
   readonly #texts = new Map<string, string>();
+  readonly #registration: Disposable;
   #count = 0;
 
   constructor(vscode: typeof VsCode) {
     this.#vscode = vscode;
-    // Ends with the extension host.
-    vscode.workspace.registerTextDocumentContentProvider(SCHEME, {
+    this.#registration = vscode.workspace.registerTextDocumentContentProvider(SCHEME, {
       provideTextDocumentContent: (uri) => this.#texts.get(uri.toString()) ?? "",
     });
   }
@@ -28,6 +28,10 @@ export class VsCodeDocuments implements WindowDocuments {
   async compare(title: string, left: Document, right: Document): Promise<void> {
     const { commands } = this.#vscode;
     await commands.executeCommand("vscode.diff", this.#add(left), this.#add(right), title, { preview: true });
+  }
+
+  dispose(): void {
+    this.#registration.dispose();
   }
 
   #add({ name, text }: Document): VsCode.Uri {
