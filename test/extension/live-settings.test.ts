@@ -134,6 +134,14 @@ describe("the settings of the window", () => {
     );
   });
 
+  it("are not needed for what a host turns on: what was saved meanwhile arrives too", async () => {
+    const extension = await open();
+    await extension.mirror.disable();
+    await extension.stores.contextProxy.update("customInstructions", "meanwhile");
+    await extension.mirror.enable();
+    await until("it is there", async () => (await first.get("roo:alice:customInstructions")) === '"meanwhile"');
+  });
+
   it("enable also what the environment has switched off", async () => {
     const extension = await open({ env: { REDIS_ENABLED: "false", ROO_USER_ID: "alice" } });
     expect(extension.mirror.status.state).to.equal("disabled");
@@ -183,6 +191,15 @@ describe("the settings of the window", () => {
         return results.every(({ flushed }) => flushed);
       });
       expect([...extension.window.settings.values.values()]).not.to.include(PASSWORD);
+    });
+
+    it("counts at once also where it is taken away from a mirror that is connected", async () => {
+      const secrets = new FakeSecrets();
+      secrets.values.set("redisMirrored.password", PASSWORD);
+      const extension = await open({ set: { host: "127.0.0.1", port: guarded.port }, secrets });
+      await until("it is let in", async () => extension.mirror.status.state === "connected");
+      await secrets.delete("redisMirrored.password");
+      await until("it is refused", async () => extension.mirror.status.reason === "Redis refused: NOAUTH.");
     });
 
     it("is removed after a question, and kept where it is not agreed to", async () => {

@@ -75,7 +75,7 @@ describe("the settings that a host has of its own", () => {
   });
 
   for (const nothing of [undefined, null, ""]) {
-    it(`leave it to the environment where one is ${String(JSON.stringify(nothing))}`, () => {
+    it(`leave it to the environment where one is ${nothing === undefined ? "not set" : JSON.stringify(nothing)}`, () => {
       const values = Object.fromEntries(Object.keys(SET).map((name) => [name, nothing]));
       expect(read({ settings: given({ ...values, enabled: true }) })).to.deep.include({
         host: "from.environment",
