@@ -38,6 +38,7 @@ const DISABLED: MirrorStatus = {
   sentKeys: 0,
   sentBytes: 0,
   savedBytes: 0,
+  breaker: "closed",
 };
 
 function healthOf({ state, pending, reason }: MirrorStatus, userId: string | undefined): MirrorHealth {
