@@ -43,6 +43,6 @@ describe("the package", function () {
     const expected = sources.flatMap((path) => [`src/${path}.ts`, `dist/${path}.js`, `dist/${path}.js.map`]);
     expect(expected.filter((path) => !files.has(path))).to.deep.equal([]);
     const folders = new Set([...files].filter((path) => path.includes("/")).map((path) => path.split("/")[0]));
-    expect([...folders]).to.have.members(["dist", "docs", "samples", "src"]);
+    expect([...folders]).to.have.members(["dist", "docs", "l10n", "media", "samples", "src"]);
   });
 });

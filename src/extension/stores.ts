@@ -28,7 +28,12 @@ export async function showLocalStores(context: HostContext, stores: LocalStores)
 export function userOf(mirror: Mirror | undefined): string | undefined {
   const container = mirror?.container;
   if (container?.isBound(TOKENS.Identity) !== true) return undefined;
-  return container.get(TOKENS.Identity).current;
+  try {
+    return container.get(TOKENS.Identity).current;
+  } catch {
+    // The host's own function, which may do anything.
+    return undefined;
+  }
 }
 
 /** Those in force; `undefined`: the mirror is off, or they cannot be used. */

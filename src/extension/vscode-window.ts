@@ -15,7 +15,8 @@ export async function openVsCodeWindow(): Promise<HostWindow | undefined> {
   }
 }
 
-class VsCodeWindow implements HostWindow {
+/** What the parts have in common: commands, questions, messages. */
+export class VsCodeWindow implements HostWindow {
   readonly #vscode: typeof VsCode;
   readonly settings: VsCodeSettings;
   #documents: VsCodeDocuments | undefined;
@@ -61,8 +62,8 @@ class VsCodeWindow implements HostWindow {
   }
 
   async confirm(question: string, detail: string, action: string): Promise<boolean> {
-    const options = { modal: true, detail };
-    return (await this.#vscode.window.showWarningMessage(question, options, action)) === action;
+    const options = { modal: true, detail: withoutLinks(detail) };
+    return (await this.#vscode.window.showWarningMessage(withoutLinks(question), options, action)) === action;
   }
 
   async pick<Value>(title: string, choices: readonly Choice<Value>[]): Promise<Value | undefined> {
@@ -90,18 +91,18 @@ class VsCodeWindow implements HostWindow {
   }
 
   inform(message: string): void {
-    void this.#vscode.window.showInformationMessage(message);
+    void this.#vscode.window.showInformationMessage(withoutLinks(message));
   }
 
   warn(message: string): void {
-    void this.#vscode.window.showWarningMessage(message);
+    void this.#vscode.window.showWarningMessage(withoutLinks(message));
   }
 
   async offer(message: string, severity: "warning" | "error", actions: readonly string[]): Promise<string | undefined> {
     const { window } = this.#vscode;
     return severity === "error"
-      ? window.showErrorMessage(message, ...actions)
-      : window.showWarningMessage(message, ...actions);
+      ? window.showErrorMessage(withoutLinks(message), ...actions)
+      : window.showWarningMessage(withoutLinks(message), ...actions);
   }
 
   async withProgress<T>(
@@ -120,4 +121,9 @@ class VsCodeWindow implements HostWindow {
       });
     });
   }
+}
+
+/** VS Code makes a link of `[text](command:…)` in a message, and what a server said may be in ours. */
+function withoutLinks(message: string): string {
+  return message.replaceAll("](", "] (");
 }

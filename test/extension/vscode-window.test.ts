@@ -4,6 +4,7 @@ import { VsCodeDocuments } from "#dist/extension/vscode/vscode-documents.js";
 import { openVsCodeLog } from "#dist/extension/vscode/vscode-log.js";
 import { VsCodeSettings } from "#dist/extension/vscode/vscode-settings.js";
 import { openVsCodeStatusItem } from "#dist/extension/vscode/vscode-status-item.js";
+import { VsCodeWindow } from "#dist/extension/vscode-window.js";
 import { VsCodeTree } from "#dist/extension/vscode/vscode-tree.js";
 
 /** As much of VS Code's module as a part asks for. */
@@ -76,6 +77,23 @@ describe("VS Code's window", () => {
     });
     shown.show({ icon: "check", text: "Redis Mirror", severity: "none", tooltip: ["Heading"], label: "L" });
     expect(item.backgroundColor).to.equal(undefined);
+  });
+
+  it("makes no link of what a server said in a message", async () => {
+    const said: unknown[] = [];
+    const say = async (...args: unknown[]) => void said.push(args);
+    const window = new VsCodeWindow(
+      vscode({ window: { showInformationMessage: say, showWarningMessage: say, showErrorMessage: say } }),
+    );
+    const hostile = "[Click](command:workbench.action.quit)";
+    window.inform(hostile);
+    window.warn(hostile);
+    await window.offer(hostile, "warning", ["Act"]);
+    await window.offer(hostile, "error", ["Act"]);
+    await window.confirm(hostile, hostile, "Act");
+    expect(said).to.have.lengthOf(5);
+    expect(JSON.stringify(said)).to.contain("[Click] (");
+    expect(JSON.stringify(said)).not.to.contain("](");
   });
 
   it("counts only what the user has set for all windows: no default, and nothing of a workspace", () => {

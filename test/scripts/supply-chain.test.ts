@@ -98,14 +98,19 @@ describe("the supply chain", function () {
         name: "small",
         version: "1.0.0",
         main: `./${KIND}`,
-        files: ["dist", "docs", "samples", "src", "package.nls.json"],
+        files: ["dist", "docs", "l10n", "media", "samples", "src", "package.nls.json"],
       };
       small
         .write("package.json", manifest)
         .write("package.nls.json", {})
         .write("README.md", "# Small")
         .write("LICENSE", "MIT");
-      small.write("docs/page.md", "# Page").write("samples/one.json", "{}").write("src/sync/one.ts", "1;");
+      small.write("l10n/bundle.l10n.zh-cn.json", {}).write("media/picture.svg", "<svg />");
+      small
+        .write("docs/observability/dashboard.json", {})
+        .write("docs/page.md", "# Page")
+        .write("samples/one.json", "{}")
+        .write("src/sync/one.ts", "1;");
       small.write("dist/sync/one.js", "1;").write(KIND, "1;");
       small.write("dist/sync/one.js.map", { version: 3, sources: ["../../src/sync/one.ts"] });
     });
@@ -143,8 +148,12 @@ describe("the supply chain", function () {
 
     it("names what is missing, a kind or a file of the manifest's", () => {
       small.remove("docs");
-      expectProblems("expected documentation, got none");
-      small.write("docs/page.md", "").write("dist/bundle/other.cjs", "1;").remove(KIND);
+      expectProblems("expected documentation, got none", "expected the dashboard and its alerts, got none");
+      small
+        .write("docs/page.md", "")
+        .write("docs/observability/dashboard.json", {})
+        .write("dist/bundle/other.cjs", "1;")
+        .remove(KIND);
       expectProblems(`expected ${KIND}, which package.json names`);
     });
 
