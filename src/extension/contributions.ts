@@ -8,7 +8,7 @@ import type { MirrorLog } from "./mirror-log.js";
 import { RecordTree } from "./record-tree.js";
 import type { HostContext } from "./roo-types.js";
 import { StatusBar } from "./status-bar.js";
-import type { LocalStores } from "./stores.js";
+import { type LocalStores, showLocalStores } from "./stores.js";
 import type { Disposable, HostWindow } from "./window.js";
 
 export interface ContributionParts {
@@ -32,7 +32,7 @@ export function contribute({ context, window, mirror, stores, log, options, redi
   let tree: RecordTree | undefined;
   subscriptions.push(log, window);
   ignoringErrors(() => contributeCommands({ context, window, mirror, stores, log, options, tree: () => tree }));
-  ignoringErrors(() => contributeKeyCommands(context, mirror, window));
+  ignoringErrors(() => contributeKeyCommands(context, mirror, window, () => showLocalStores(context, stores)));
   const later = setImmediate(() => {
     const keep = <Part extends Disposable>(open: () => Part): Part | undefined => {
       let part: Part | undefined;

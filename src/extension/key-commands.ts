@@ -8,16 +8,24 @@ import { keyText, MirrorKeys } from "./mirror-keys.js";
 import type { HostContext } from "./roo-types.js";
 import type { HostWindow } from "./window.js";
 
-/** Offers the commands for keys, and follows what other windows do to them. */
+/**
+ * Offers the commands for keys, and follows what other windows do to them.
+ * @param onImported What may be readable by now is loaded. Does not reject.
+ */
 export function contributeKeyCommands(
   { secrets, subscriptions }: HostContext,
   mirror: Mirror | undefined,
   window: HostWindow | undefined,
+  onImported: () => Promise<void> = async () => {},
 ): void {
   const keys = new MirrorKeys(secrets, mirror);
   subscriptions.push(secrets.onDidChange(({ key }) => void (key === SECRET_NAME && keys.reload())));
   if (window === undefined) return;
-  const commands = { showKey, importKey, rotateKey };
+  const commands = {
+    showKey,
+    importKey: async () => (await importKey(window, keys)) && onImported(),
+    rotateKey,
+  };
   for (const [name, run] of Object.entries(commands))
     subscriptions.push(window.register(`redisMirrored.${name}`, () => reporting(window, () => run(window, keys))));
 }
@@ -41,10 +49,13 @@ async function showKey(window: HostWindow, keys: MirrorKeys): Promise<void> {
   );
 }
 
-/** Takes the key of another machine. */
-async function importKey(window: HostWindow, keys: MirrorKeys): Promise<void> {
+/** Takes the key of another machine. The answer: whether it was taken. */
+async function importKey(window: HostWindow, keys: MirrorKeys): Promise<boolean> {
   const t = window.translate;
-  if (keys.named.length > 0) return warnNamed(window);
+  if (keys.named.length > 0) {
+    warnNamed(window);
+    return false;
+  }
   const text = await window.askSecret(
     t("Import a key"),
     t(
@@ -52,15 +63,18 @@ async function importKey(window: HostWindow, keys: MirrorKeys): Promise<void> {
     ),
     (typed) => describeKeyProblem(typed, window),
   );
-  if (text === undefined) return;
+  if (text === undefined) return false;
   const key = parseOneKey(text);
-  if ((await keys.kept())[0]?.id === key.id)
-    return window.inform(t("The key {key} is in use already.", { key: key.id }));
+  if ((await keys.kept())[0]?.id === key.id) {
+    window.inform(t("The key {key} is in use already.", { key: key.id }));
+    return false;
+  }
   const { length } = await keys.putFirst(key);
   const said = [t("The key {key} encrypts from now on.", { key: key.id })];
   if (length > 1)
     said.push(t("What lies in Redis under the others ({count}) can be read as before.", { count: length - 1 }));
   window.inform(said.join(" "));
+  return true;
 }
 
 /** Takes a new key, and encrypts with it what is in Redis; where that was begun already, goes on with it. */

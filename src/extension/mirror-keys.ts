@@ -68,9 +68,12 @@ export class MirrorKeys {
 
   /** The mirror reads what is kept now. Does not reject. */
   async reload(): Promise<void> {
-    if (this.#mirror?.container.isBound(TOKENS.KeyRing) !== true) return;
-    const ring = this.#mirror.container.get(TOKENS.KeyRing);
-    if (ring instanceof StoredKeyRing) await ring.reload();
+    const container = this.#mirror?.container;
+    if (container?.isBound(TOKENS.KeyRing) !== true) return;
+    const ring = container.get(TOKENS.KeyRing);
+    if (!(ring instanceof StoredKeyRing)) return;
+    await ring.reload();
+    container.get(TOKENS.RedisSyncService).lookAgain();
   }
 
   get #settings(): Settings | undefined {

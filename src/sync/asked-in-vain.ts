@@ -38,6 +38,12 @@ export class AskedInVain {
     this.#absentAt.delete(redisKey);
   }
 
+  /** Of all of them: what could not be read may be readable now. */
+  forgetAll(): void {
+    this.#absentAt.clear();
+    this.#silentAt = undefined;
+  }
+
   includes(redisKey: string): boolean {
     return this.#isRecent(this.#absentAt.get(redisKey)) || this.#isRecent(this.#silentAt);
   }

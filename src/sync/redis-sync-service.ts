@@ -867,6 +867,11 @@ export class RedisSyncService {
     return this.#closing === undefined ? this.#reader.find(id) : Promise.resolve(undefined);
   }
 
+  /** What was just looked for in vain is looked for again: there is another key by now, say. */
+  lookAgain(): void {
+    this.#askedInVain.forgetAll();
+  }
+
   /**
    * What a local store that is empty may take over. Nobody is asked where nobody is there, or has just been asked in
    * vain: that would only hold up the host once more. And what was emptied here stays empty.

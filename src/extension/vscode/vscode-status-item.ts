@@ -34,7 +34,11 @@ function toMarkdown(
   const markdown = new MarkdownString(undefined, false);
   markdown.isTrusted = false;
   markdown.supportHtml = false;
-  markdown.appendMarkdown("**").appendText(heading).appendMarkdown("**");
-  for (const line of lines) markdown.appendMarkdown("\n\n").appendText(line);
+  // Not `appendText`, whose spaces break no line: VS Code then breaks words.
+  markdown.appendMarkdown([`**${asText(heading)}**`, ...lines.map(asText)].join("\n\n"));
   return markdown;
+}
+
+function asText(line: string): string {
+  return line.replace(/\s+/g, " ").replace(/[\\`*_{}[\]()#+\-!~<>|&]/g, "\\$&");
 }
