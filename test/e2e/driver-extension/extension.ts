@@ -44,7 +44,7 @@ async function showLocal({ contextProxy, providerSettings }: ExtensionApi): Prom
   const instructions = contextProxy.get<string>("customInstructions") ?? "none";
   const listed = (names: string[]) => (names.length === 0 ? "none" : names.join(" "));
   void window.showInformationMessage(
-    `Tasks: ${listed(tasks)}. Profiles: ${listed(profiles)}. Instructions: ${instructions}.`,
+    `Tasks: ${listed(tasks)}. Profiles: ${listed(profiles)}. Instructions: ${instructions}`,
   );
 }
 

@@ -5,6 +5,8 @@ import { Workbench } from "./workbench.js";
 /** As wide as the pictures in the documentation. */
 const VIEWPORT = { width: 1200, height: 750 };
 
+let closed = 0;
+
 /** One for all tests; each has profiles of its own in it. */
 let launched: Promise<Browser> | undefined;
 
@@ -46,7 +48,10 @@ export class BrowserProfile {
     return new BrowserProfile(new Workbench(page), () => context.close(), errors, outside);
   }
 
+  /** Leaves a picture of what was seen last, in `build/e2e`, for whoever looks into a failure. */
   async close(): Promise<void> {
+    closed++;
+    await this.workbench.page.screenshot({ path: `build/e2e/last-seen-${closed}.png` }).catch(() => {});
     await this.#close();
   }
 }

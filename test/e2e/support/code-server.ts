@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "#dist/cli/redis-server.js";
 import { TemporaryFolder } from "../../support/temporary-folder.js";
@@ -82,15 +82,26 @@ export class CodeServer {
   /** Changes the user's settings, as saving settings.json does. `undefined` takes one out. */
   change(settings: Record<string, unknown>): void {
     Object.assign(this.#settings, settings);
-    const folder = join(this.#folder.path, "User");
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "settings.json"), JSON.stringify(this.#settings, undefined, 2));
+    const entries = Object.entries(this.#settings);
+    // Ours are of the machine where the extension runs, which VS Code keeps apart.
+    const [ours, others] = [true, false].map((isOurs) =>
+      entries.filter(([name]) => name.startsWith("redisMirrored.") === isOurs),
+    );
+    this.#write("Machine", ours!);
+    this.#write("User", others!);
   }
 
   /** What lies on the server's disk. */
   read(path: string): string | undefined {
     const file = join(this.#folder.path, path);
     return existsSync(file) ? readFileSync(file, "utf8") : undefined;
+  }
+
+  /** The text of all log files of a name. */
+  log(name: string): string {
+    const folder = join(this.#folder.path, "logs");
+    const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(name));
+    return files.map((file) => readFileSync(join(folder, file), "utf8")).join("");
   }
 
   async stop(): Promise<void> {
@@ -102,6 +113,12 @@ export class CodeServer {
     await ended;
     RUNNING.delete(running);
     this.#folder.remove();
+  }
+
+  #write(whose: string, settings: [string, unknown][]): void {
+    const folder = join(this.#folder.path, whose);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "settings.json"), JSON.stringify(Object.fromEntries(settings), undefined, 2));
   }
 
   async #start(): Promise<void> {

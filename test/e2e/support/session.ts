@@ -1,8 +1,22 @@
+import { expect } from "chai";
 import { RedisServer } from "../../support/redis-server.js";
+import { until } from "../../support/until.js";
 import { BrowserProfile } from "./browser.js";
 import { CodeServer, installExtensions } from "./code-server.js";
 import { prepared } from "./environment.js";
 import type { Workbench } from "./workbench.js";
+
+/** What is run in the page: the browser's copy of the extension's `globalState`. */
+const READ_GLOBAL_STATE = `new Promise((resolve, reject) => {
+  const opening = indexedDB.open("vscode-web-state-db-global");
+  opening.onerror = () => reject(opening.error);
+  opening.onsuccess = () => {
+    const reading = opening.result.transaction("ItemTable").objectStore("ItemTable").get("redis-mirrored.redis-mirrored");
+    reading.onsuccess = () => resolve(reading.result);
+    reading.onerror = () => reject(reading.error);
+    opening.result.close();
+  };
+})`;
 
 let extensions: string | undefined;
 
@@ -51,6 +65,29 @@ export class Session {
     const said = await this.workbench.notification(/^Tasks: /).innerText();
     await this.workbench.clearNotifications();
     return said.trim();
+  }
+
+  /** By the clipboard, as a person takes it to another machine. */
+  async copyKey(): Promise<string> {
+    await this.workbench.runCommand("Redis Mirror: Copy Mirror Key");
+    await this.workbench.answer("Copy");
+    await this.workbench.notification("in the clipboard").waitFor();
+    await this.workbench.clearNotifications();
+    return (await this.workbench.page.evaluate("navigator.clipboard.readText()")) as string;
+  }
+
+  /** The extension has reported no error, and VS Code has asked nothing of anybody outside. */
+  expectQuiet(): void {
+    expect(this.browser.errors.filter((text) => text.includes("redis-mirrored"))).to.deep.equal([]);
+    expect(this.browser.outsideRequests).to.deep.equal([]);
+  }
+
+  /** `globalState` lies in the browser, which writes it a moment later: before that a reload would lose it. */
+  async untilKept(text: string): Promise<void> {
+    await until(`the browser has kept ${text}`, async () => {
+      const kept: unknown = await this.workbench.page.evaluate(READ_GLOBAL_STATE);
+      return typeof kept === "string" && kept.includes(text);
+    });
   }
 
   async close(): Promise<void> {
