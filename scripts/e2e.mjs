@@ -1,7 +1,7 @@
 // The extension, as it is packed, in a real VS Code in a real browser: `npm run test:e2e [mocha's options]`. Gets what that
 // takes; where it is not to be had, says so, and fails.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -9,7 +9,17 @@ import { ensureChromium } from "../build/test/support/chromium.js";
 import { ensureRedisServer } from "../dist/cli/redis-server.js";
 import { codeServer } from "./code-server.mjs";
 import { packExtension, packTarball } from "./package.mjs";
-import { packVsix } from "./vsix.mjs";
+import { packVsix, stageExtension } from "./vsix.mjs";
+
+/** The classes import the library for its decorators alone. */
+const withoutMirror = {
+  name: "without-mirror",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\/index\.js$/ }, () => ({ path: "decorators", namespace: "plain" }));
+    const contents = "const none = () => () => {}; export { none as RedisMirrored, none as RedisRestored };";
+    onLoad({ filter: /./, namespace: "plain" }, () => ({ contents }));
+  },
+};
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
@@ -31,6 +41,7 @@ const env = {
   E2E_CODE_SERVER: JSON.stringify(tools["code-server"]),
   E2E_VSIX: await packExtension(),
   E2E_TARBALL: packTarball(),
+  E2E_PLAIN_VSIX: await packPlain(),
   E2E_DRIVER_VSIX: await packDriver(),
 };
 const mocha = ["node_modules/mocha/bin/mocha.js", "--config", "test/e2e/.mocharc.json"];
@@ -46,12 +57,25 @@ async function packDriver() {
   cpSync("test/e2e/driver-extension/manifest.json", join(staged, "package.json"));
   cpSync("LICENSE", join(staged, "LICENSE"));
   await bundle("build/test/e2e/driver-extension/extension.js", join(staged, "extension.cjs"));
-  const file = join(folder, "driver.vsix");
+  return pack(staged, "driver");
+}
+
+/** The extension with the same persistence, and without the mirror. */
+async function packPlain() {
+  const staged = stageExtension(root, join(folder, "plain"));
+  const bundled = join(staged, "dist/bundle");
+  rmSync(bundled, { recursive: true });
+  await bundle("build/test/e2e/plain-extension.js", join(bundled, "extension.cjs"), [withoutMirror]);
+  return pack(staged, "plain");
+}
+
+async function pack(staged, name) {
+  const file = join(folder, `${name}.vsix`);
   await packVsix(staged, file);
   return file;
 }
 
-async function bundle(entry, outfile) {
-  const options = { bundle: true, platform: "node", format: "cjs", target: "node20", external: ["vscode"] };
-  await build({ ...options, entryPoints: [entry], outfile, logLevel: "warning" });
+async function bundle(entry, outfile, plugins = []) {
+  const options = { bundle: true, minify: true, platform: "node", format: "cjs", target: "node20" };
+  await build({ ...options, external: ["vscode"], entryPoints: [entry], outfile, plugins, logLevel: "warning" });
 }
