@@ -574,7 +574,11 @@ export class RedisSyncService {
   async #sendChanges(changes: readonly NeededChange[]): Promise<MirrorError | undefined> {
     const attempt = this.#attempt!;
     // No flush waits for them: they are no saves, and say nothing of one that was made meanwhile.
-    const writes = changes.map(({ id, change }) => ({ ...this.#intake.toPendingChange(id, change), sequence: 0 }));
+    const writes = changes.map(({ id, change }) => {
+      // A save that came while this was compared may have emptied the list, and then this empties it there.
+      const keepsPrevious = this.#collections.snapshotOf(id.redisKey)?.isEmpty === true;
+      return { ...this.#intake.toPendingChange(id, change, { keepsPrevious }), sequence: 0 };
+    });
     this.#unsent.batch = [...this.#unsent.batch, ...writes];
     const collections = await this.#outgoing.ofCollections(writes);
     return this.#isOver(attempt) ? undefined : this.#send(attempt, [], collections, []);

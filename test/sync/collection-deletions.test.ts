@@ -77,6 +77,15 @@ describe("what a collection's local store lacks", () => {
       expect([shown(gateway), kept()]).to.deep.equal([["of bob:t"], [[task("of alice")]]]);
     });
 
+    it("is kept also where the list is emptied as soon as it is there, while the mirror is still compared", async () => {
+      service.set(ALICE, [task("old"), task("older")]);
+      const emptied = service.flush().then(() => service.set(ALICE, []));
+      await timers.tickAsync(1_000);
+      await emptied;
+      expect(shown(gateway)).to.deep.equal([]);
+      expect(kept()).to.have.lengthOf(1);
+    });
+
     it("is kept only where nothing is left of it: any other deletion is one that was meant", async () => {
       await save(task("a", 3), task("b", 2), task("c", 1));
       await save(task("a", 3));
