@@ -49,7 +49,7 @@ describe("VS Code's window", () => {
       }),
       "redisMirrored.showMenu",
     );
-    const hostile = "[Click](command:workbench.action.quit) $(flame) <b>";
+    const hostile = "[Click](command:workbench.action.quit) $(flame) <b> `a` *b*\n# c";
     shown.show({
       icon: "warning",
       text: "Redis Mirror",
@@ -59,15 +59,9 @@ describe("VS Code's window", () => {
     });
     const tooltip = item.tooltip as unknown as FakeMarkdown;
     expect(tooltip).to.include({ isTrusted: false, supportHtml: false, supportThemeIcons: false, value: undefined });
-    expect(tooltip.parts.filter(([kind]) => kind === "text").map(([, text]) => text)).to.deep.equal([
-      "Heading",
-      hostile,
-    ]);
-    expect(tooltip.parts.filter(([kind]) => kind === "markdown").map(([, text]) => text.trim())).to.deep.equal([
-      "**",
-      "**",
-      "",
-    ]);
+    expect(tooltip.parts.map(([, text]) => text).join("")).to.equal(
+      "**Heading**\n\n\\[Click\\]\\(command:workbench.action.quit\\) $\\(flame\\) \\<b\\> \\`a\\` \\*b\\* \\# c",
+    );
     expect(item).to.deep.include({
       text: "$(warning) Redis Mirror",
       command: "redisMirrored.showMenu",
@@ -104,6 +98,20 @@ describe("VS Code's window", () => {
       );
     expect(settings().given("host")).to.equal(undefined);
     expect(settings("redis.example").given("host")).to.equal("redis.example");
+  });
+
+  it("asks VS Code once for what is read in one go, and again afterwards", async () => {
+    let [asked, host] = [0, "first"];
+    const getConfiguration = () => {
+      const globalValue = host;
+      asked++;
+      return { inspect: () => ({ globalValue }) };
+    };
+    const settings = new VsCodeSettings(vscode({ workspace: { getConfiguration } }));
+    expect([settings.given("host"), settings.given("port"), asked]).to.deep.equal(["first", "first", 1]);
+    await Promise.resolve();
+    host = "second";
+    expect(settings.given("host")).to.equal("second");
   });
 
   it("sets for all windows, and tells only of changes of ours", async () => {

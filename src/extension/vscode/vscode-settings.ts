@@ -6,13 +6,21 @@ const SECTION = "redisMirrored";
 /** `redisMirrored.*` as the user has set it, on this machine and for all windows: a workspace has no say in where secrets go. */
 export class VsCodeSettings implements WindowSettings {
   readonly #vscode: typeof VsCode;
+  #configuration: VsCode.WorkspaceConfiguration | undefined;
 
   constructor(vscode: typeof VsCode) {
     this.#vscode = vscode;
   }
 
   given(name: string): unknown {
-    return this.#vscode.workspace.getConfiguration(SECTION).inspect(name)?.globalValue;
+    return this.#ofThisMoment.inspect(name)?.globalValue;
+  }
+
+  /** All are read in one go, also by `activate`, and VS Code makes the whole of it for each that asks. */
+  get #ofThisMoment(): VsCode.WorkspaceConfiguration {
+    if (this.#configuration === undefined) queueMicrotask(() => (this.#configuration = undefined));
+    this.#configuration ??= this.#vscode.workspace.getConfiguration(SECTION);
+    return this.#configuration;
   }
 
   async update(name: string, value: unknown): Promise<void> {
