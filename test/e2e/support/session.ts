@@ -73,7 +73,7 @@ export class Session {
     await this.workbench.answer("Copy");
     await this.workbench.notification("in the clipboard").waitFor();
     await this.workbench.clearNotifications();
-    return (await this.workbench.page.evaluate("navigator.clipboard.readText()")) as string;
+    return this.workbench.page.evaluate<string>("navigator.clipboard.readText()");
   }
 
   /** The extension has reported no error, and VS Code has asked nothing of anybody outside. */
