@@ -1,18 +1,30 @@
-// Bundles the VS Code extension to CommonJS. The Redis client becomes a file of its own, which `import()` loads when
-// it is first needed: activation does not pay for it.
+// Bundles the VS Code extension to CommonJS. The mirror becomes a file of its own, and the Redis client another, which
+// `import()` loads when they are needed: activation pays for neither.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 
-const CLIENT = "./redis-client.js";
-
-const splitOffRedisClient = {
-  name: "split-off-redis-client",
+/** Which of its own files a bundle leaves to another one, by the module that others import. */
+const splitOff = {
+  name: "split-off",
   setup({ onResolve }) {
-    onResolve({ filter: /redis-client\.js$/ }, ({ kind }) =>
-      kind === "dynamic-import" ? { path: "./redis-client.cjs", external: true } : undefined,
-    );
+    const leave = (module, file, kinds) =>
+      onResolve({ filter: new RegExp(`/${module}\\.js$`) }, ({ kind }) =>
+        kinds.includes(kind) ? { path: `./${file}.cjs`, external: true } : undefined,
+      );
+    leave("redis-client", "redis-client", ["dynamic-import"]);
+    leave("start-mirror", "mirror", ["dynamic-import"]);
+    // What is installed is known to both who install and who ask.
+    leave("installed-interceptor", "installed-interceptor", ["import-statement"]);
   },
+};
+
+/** Those files, and the modules that they begin with. */
+const FILES = {
+  extension: "dist/extension/extension.js",
+  mirror: "dist/extension/start-mirror.js",
+  "installed-interceptor": "dist/aspect/installed-interceptor.js",
+  "redis-client": "dist/sync/redis-client.js",
 };
 
 const common = {
@@ -30,15 +42,11 @@ const common = {
   metafile: true,
 };
 
-const built = await Promise.all([
-  build({
-    ...common,
-    entryPoints: ["dist/extension/extension.js"],
-    outfile: "dist/bundle/extension.cjs",
-    plugins: [splitOffRedisClient],
-  }),
-  build({ ...common, entryPoints: [`dist/sync/${CLIENT}`], outfile: "dist/bundle/redis-client.cjs" }),
-]);
+const built = await Promise.all(
+  Object.entries(FILES).map(([name, entry]) =>
+    build({ ...common, entryPoints: [entry], outfile: `dist/bundle/${name}.cjs`, plugins: [splitOff] }),
+  ),
+);
 writeFileSync(
   "dist/bundle/third-party-licences.txt",
   licencesOf(built.flatMap(({ metafile }) => bundledFolders(metafile))),

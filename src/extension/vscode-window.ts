@@ -15,10 +15,28 @@ export async function openVsCodeWindow(): Promise<HostWindow | undefined> {
   }
 }
 
+type Run = (target?: unknown) => Promise<void>;
+
+/** A command that is there before what it does. */
+class AnnouncedCommand implements Disposable {
+  is!: (run: Run) => void;
+  readonly #registration: Disposable;
+
+  constructor({ commands }: typeof VsCode, name: string) {
+    const registered = new Promise<Run>((resolve) => (this.is = resolve));
+    this.#registration = commands.registerCommand(name, async (target?: unknown) => (await registered)(target));
+  }
+
+  dispose(): void {
+    this.#registration.dispose();
+  }
+}
+
 /** What the parts have in common: commands, questions, messages. */
 export class VsCodeWindow implements HostWindow {
   readonly #vscode: typeof VsCode;
   readonly settings: VsCodeSettings;
+  readonly #announced = new Map<string, AnnouncedCommand>();
   #documents: VsCodeDocuments | undefined;
 
   constructor(vscode: typeof VsCode) {
@@ -28,6 +46,7 @@ export class VsCodeWindow implements HostWindow {
 
   dispose(): void {
     this.#documents?.dispose();
+    for (const command of this.#announced.values()) command.dispose();
   }
 
   translate = (message: string, values: Texts = {}): string => this.#vscode.l10n.t(message, { ...values });
@@ -53,8 +72,15 @@ export class VsCodeWindow implements HostWindow {
     void this.execute("setContext", name, value);
   }
 
-  register(command: string, run: (target?: unknown) => Promise<void>): Disposable {
-    return this.#vscode.commands.registerCommand(command, run);
+  announce(commands: readonly string[]): void {
+    for (const command of commands) this.#announced.set(command, new AnnouncedCommand(this.#vscode, command));
+  }
+
+  register(command: string, run: Run): Disposable {
+    const announced = this.#announced.get(command);
+    if (announced === undefined) return this.#vscode.commands.registerCommand(command, run);
+    announced.is(run);
+    return announced;
   }
 
   async execute(command: string, ...args: unknown[]): Promise<void> {

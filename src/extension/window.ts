@@ -104,6 +104,8 @@ export interface HostWindow extends Disposable {
   openTree(id: string, roots: () => Promise<readonly TreeNode[]>): Tree;
   /** Says something to the conditions of the manifest (`when`). */
   setContext(name: string, value: unknown): void;
+  /** Offers commands before there is what they do: whoever calls one waits until that is registered. */
+  announce(commands: readonly string[]): void;
   /** `run` does not reject; it is given what the command was called on. The answer takes the command back. */
   register(command: string, run: (target?: unknown) => Promise<void>): Disposable;
   /** Runs a command of VS Code's own. */

@@ -4,10 +4,10 @@ import { BrowserProfile } from "./support/browser.js";
 import { CodeServer, installExtensions } from "./support/code-server.js";
 import { prepared } from "./support/environment.js";
 
-const ROUNDS = 7;
+const ROUNDS = 5;
 
 /** What is promised is 5 ms; on a machine that does other things meanwhile no one figure is worth that. */
-const TOLERATED_MS = 25;
+const TOLERATED_MS = 20;
 
 describe("what the mirror adds to activation", () => {
   let redis: RedisServer;

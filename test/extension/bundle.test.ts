@@ -77,9 +77,11 @@ const { activate, deactivate } = require(process.argv[1]);
 (async () => {
   const { openFileContext } = await import(process.argv[2]);
   const context = await openFileContext(process.argv[3]);
-  const { providerSettings, mirror } = await activate(context, { userId: "bundled", env: { REDIS_HOST: "nowhere.invalid" } });
+  const api = await activate(context, { userId: "bundled", env: { REDIS_HOST: "nowhere.invalid" } });
   const registered = [...commands.keys()];
+  await api.ready;
   await new Promise(setImmediate);
+  const { providerSettings, mirror } = api;
   await providerSettings.saveProfile("work", { apiProvider: "anthropic" });
   await mirror.flush();
   for (const name of ["importKey", "rotateKey", "rotateKey", "showKey"]) await commands.get("redisMirrored." + name)();

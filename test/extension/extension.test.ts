@@ -233,7 +233,7 @@ describe("the extension, on a real server and without VS Code", () => {
       const compiled = new URL(import.meta.resolve("#dist/extension/extension.js"));
       const source = await readFile(compiled, "utf8");
       const lines = source.split("\n");
-      const kept = lines.filter((line) => !/^\s*mirror = installMirror\(/.test(line));
+      const kept = lines.filter((line) => !/^\s*starting = start\(/.test(line));
       expect(lines.length - kept.length).to.equal(1);
       const resolved = kept.map((line) =>
         line.replace(/from "(\.[^"]+)"/, (_match, path: string) => `from "${new URL(path, compiled).href}"`),

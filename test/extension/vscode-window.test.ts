@@ -20,10 +20,6 @@ class FakeMarkdown {
     this.value = value;
     this.supportThemeIcons = supportThemeIcons;
   }
-  appendText(text: string): this {
-    this.parts.push(["text", text]);
-    return this;
-  }
   appendMarkdown(text: string): this {
     this.parts.push(["markdown", text]);
     return this;
@@ -88,6 +84,25 @@ describe("VS Code's window", () => {
     expect(said).to.have.lengthOf(5);
     expect(JSON.stringify(said)).to.contain("[Click] (");
     expect(JSON.stringify(said)).not.to.contain("](");
+  });
+
+  it("offers a command before there is what it does: whoever calls it waits, and a second registration is not made", async () => {
+    const registered = new Map<string, (target?: unknown) => Promise<void>>();
+    const registerCommand = (name: string, run: (target?: unknown) => Promise<void>) => {
+      registered.set(name, run);
+      return { dispose: () => registered.delete(name) };
+    };
+    const window = new VsCodeWindow(vscode({ commands: { registerCommand } }));
+    window.announce(["redisMirrored.restore"]);
+    const calls: unknown[] = [];
+    const called = registered.get("redisMirrored.restore")!("a line");
+    const offered = registered.get("redisMirrored.restore");
+    window.register("redisMirrored.restore", async (target) => void calls.push(target));
+    await called;
+    expect(calls).to.deep.equal(["a line"]);
+    expect(registered.get("redisMirrored.restore")).to.equal(offered);
+    window.dispose();
+    expect(registered.size).to.equal(0);
   });
 
   it("counts only what the user has set for all windows: no default, and nothing of a workspace", () => {

@@ -172,6 +172,8 @@ export class FakeWindow implements HostWindow {
     this.contexts.set(name, value);
   }
 
+  announce(): void {}
+
   register(command: string, run: (target?: unknown) => Promise<void>): Disposable {
     this.commands.set(command, run);
     return { dispose: () => this.commands.delete(command) };

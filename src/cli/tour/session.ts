@@ -7,7 +7,7 @@ import type { HistoryItem, ProviderProfiles } from "../../extension/roo-types.js
 import { TaskHistoryBridge } from "../../extension/task-history-bridge.js";
 import { createMirror, useContainer } from "../../index.js";
 
-type Host = Omit<ExtensionApi, "mirror">;
+type Host = Omit<ExtensionApi, "mirror" | "ready">;
 
 /** What a stretch of the session cost, as the one who saved felt it. */
 export interface Stretch {
