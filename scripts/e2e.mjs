@@ -1,7 +1,8 @@
 // The extension, as it is packed, in a real VS Code in a real browser: `npm run test:e2e [mocha's options]`. Gets what that
-// takes; where it is not to be had, says so, and fails.
+// takes; where it is not to be had, says so, and fails. With --pictures, which `npm run screenshots` adds, the documentation's
+// are made anew.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -24,6 +25,7 @@ const withoutMirror = {
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
 const folder = join(root, "build/e2e");
+const pictures = join(root, "docs/images");
 
 const tools = {
   "a redis-server": await ensureRedisServer(),
@@ -45,10 +47,13 @@ const env = {
   E2E_DRIVER_VSIX: await packDriver(),
 };
 const mocha = ["node_modules/mocha/bin/mocha.js", "--config", "test/e2e/.mocharc.json"];
-const options = process.argv.slice(2);
+const options = process.argv.slice(2).filter((option) => option !== "--pictures");
+const takesPictures = options.length < process.argv.length - 2;
+if (takesPictures) env.E2E_PICTURES = pictures;
 if (!options.some((option) => option.endsWith(".e2e.js"))) options.push("build/test/e2e/**/*.e2e.js");
 const { status } = spawnSync(process.execPath, [...mocha, ...options], { env, stdio: "inherit" });
 process.exitCode = status ?? 1;
+if (takesPictures) reduce();
 
 /** A host for the tests to play. */
 async function packDriver() {
@@ -78,4 +83,14 @@ async function pack(staged, name) {
 async function bundle(entry, outfile, plugins = []) {
   const options = { bundle: true, minify: true, platform: "node", format: "cjs", target: "node20" };
   await build({ ...options, external: ["vscode"], entryPoints: [entry], outfile, plugins, logLevel: "warning" });
+}
+
+/** To the colours that they need: a third of the size. */
+function reduce() {
+  const files = readdirSync(pictures).filter((name) => name.endsWith(".png"));
+  const options = ["--force", "--ext", ".png", "--skip-if-larger", "128"];
+  const { error } = spawnSync("pngquant", [...options, ...files.map((name) => join(pictures, name))], {
+    stdio: "inherit",
+  });
+  if (error) console.error("Without pngquant the pictures are larger than they need to be.");
 }

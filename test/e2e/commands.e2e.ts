@@ -28,14 +28,14 @@ describe("the commands of the palette", () => {
     const { workbench } = session;
     redisCli(session.redis, "FLUSHALL");
     await workbench.runCommand("Redis Mirror: Sync Now");
-    await workbench.notification("All that is saved here is in Redis").waitFor();
+    await workbench.notification("All that is saved here is in Redis");
     await workbench.clearNotifications();
     expect(redisCli(session.redis, "EXISTS", "roo:alice:taskHistory", "roo:alice:provider")).to.equal("2");
   });
 
   it("Test Connection says that it works", async () => {
     await session.workbench.runCommand("Redis Mirror: Test Connection");
-    await session.workbench.notification("Redis Mirror").waitFor();
+    await session.workbench.notification(/The mirror (can work|works)/);
     await session.workbench.clearNotifications();
   });
 
@@ -51,14 +51,14 @@ describe("the commands of the palette", () => {
   it("Disable keeps what is saved on this machine, until Enable", async () => {
     const { workbench, redis } = session;
     await workbench.runCommand("Redis Mirror: Disable");
-    await workbench.notification("Redis Mirror is disabled").waitFor();
+    await workbench.notification("Redis Mirror is disabled");
     await workbench.clearNotifications();
     await workbench.untilStatus(/^Redis Mirror: disabled/);
     await session.saveInstructions("Answer briefly.");
     expect(redisCli(redis, "EXISTS", "roo:alice:customInstructions")).to.equal("0");
 
     await workbench.runCommand("Redis Mirror: Enable");
-    await workbench.notification("Redis Mirror is enabled").waitFor();
+    await workbench.notification("Redis Mirror is enabled");
     await workbench.clearNotifications();
     await workbench.untilStatus(/^Redis Mirror: in sync/);
     await until("it was sent", async () => redisCli(redis, "EXISTS", "roo:alice:customInstructions") === "1");
@@ -68,13 +68,13 @@ describe("the commands of the palette", () => {
     const { workbench } = session;
     await workbench.statusItem.click();
     const labels = await workbench.quickPick("Redis Mirror: in sync");
-    await picture(workbench, "menu");
+    await picture(workbench, "menu", { x: 250, y: 0, width: 700, height: 340 });
     expect(labels.join("\n"))
       .to.contain("Show Status")
       .and.to.contain("Sync Now")
       .and.to.contain("Restore from Redis…");
     await workbench.pick("Sync Now");
-    await workbench.notification("All that is saved here is in Redis").waitFor();
+    await workbench.notification("All that is saved here is in Redis");
     await workbench.clearNotifications();
   });
 
@@ -92,7 +92,10 @@ describe("the commands of the palette", () => {
       .and.to.match(/6 d left|7 d left/);
     await record.click();
     await workbench.treeRows.filter({ hasText: "current" }).first().waitFor();
-    await picture(workbench, "records");
+    await workbench.widenSideBar();
+    await workbench.statusItem.hover();
+    await workbench.hover.getByText("Redis Mirror: in sync").waitFor();
+    await picture(workbench, "vscode");
   });
 
   it("Get Started opens the walkthrough", async () => {
@@ -100,6 +103,10 @@ describe("the commands of the palette", () => {
     await workbench.runCommand("Redis Mirror: Get Started");
     await workbench.page.getByText("Get Started with Redis Mirror").first().waitFor();
     await workbench.page.locator(".gettingStartedContainer").getByText("Share the key").waitFor();
+    await workbench.runCommand("View: Toggle Primary Side Bar Visibility");
+    // Its picture stands in a page of its own.
+    const media = workbench.page.frameLocator("iframe.webview").frameLocator("iframe#active-frame");
+    await media.locator("svg, img").first().waitFor();
     await picture(workbench, "walkthrough");
   });
 

@@ -15,7 +15,7 @@ describe("a machine that has nothing yet", () => {
     await first.saveInstructions("Answer briefly.");
     await first.saveProfile("work", "sk-canary-3f1c9d");
     await first.workbench.runCommand("Redis Mirror: Sync Now");
-    await first.workbench.notification("All that is saved here is in Redis").waitFor();
+    await first.workbench.notification("All that is saved here is in Redis");
     await first.workbench.clearNotifications();
     key = await first.copyKey();
     second = await Session.open({}, first.redis);
@@ -33,7 +33,7 @@ describe("a machine that has nothing yet", () => {
     const { workbench } = second;
     await workbench.runCommand("Redis Mirror: Import Mirror Key");
     await workbench.type(key);
-    await workbench.notification("encrypts from now on").waitFor();
+    await workbench.notification("encrypts from now on");
     await workbench.clearNotifications();
     await until(
       "the profile is there",
@@ -54,7 +54,7 @@ describe("a machine that has nothing yet", () => {
     await workbench.dialog.waitFor();
     await picture(workbench, "restore");
     await workbench.answer("Restore");
-    await workbench.notification("is what it was at").waitFor();
+    await workbench.notification("is what it was at");
     await workbench.clearNotifications();
     expect(await first.showLocal()).to.contain("Instructions: Answer briefly.");
     await until("Redis has it too", async () =>

@@ -55,9 +55,8 @@ describe("saving in VS Code", () => {
     await session.saveTask("t3", "Work without Redis");
     await workbench.untilStatus(/waits? to be sent/);
     await workbench.statusItem.hover();
-    const tooltip = workbench.page.locator(".monaco-hover:visible");
-    await tooltip.getByText("Redis Mirror: degraded").waitFor();
-    await picture(workbench, "degraded");
+    await workbench.hover.getByText("Redis Mirror: degraded").waitFor();
+    await picture(workbench, "degraded", { x: 600, y: 540, width: 600, height: 210 });
     await workbench.page.mouse.move(300, 300);
     expect(await session.showLocal()).to.contain("Tasks: t1 t2 t3.");
 

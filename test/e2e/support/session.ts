@@ -62,7 +62,7 @@ export class Session {
   /** What lies in the local store, in words: `Tasks: a b. Profiles: none. Instructions: none.` */
   async showLocal(): Promise<string> {
     await this.workbench.runCommand("E2E: Show What Is Saved");
-    const said = await this.workbench.notification(/^Tasks: /).innerText();
+    const said = await (await this.workbench.notification(/^Tasks: /)).innerText();
     await this.workbench.clearNotifications();
     return said.trim();
   }
@@ -71,7 +71,7 @@ export class Session {
   async copyKey(): Promise<string> {
     await this.workbench.runCommand("Redis Mirror: Copy Mirror Key");
     await this.workbench.answer("Copy");
-    await this.workbench.notification("in the clipboard").waitFor();
+    await this.workbench.notification("in the clipboard");
     await this.workbench.clearNotifications();
     return this.workbench.page.evaluate<string>("navigator.clipboard.readText()");
   }
@@ -99,7 +99,7 @@ export class Session {
   async #save(what: string, typed: string, answer: string): Promise<void> {
     await this.workbench.runCommand(`E2E: Save ${what}`);
     await this.workbench.type(typed);
-    await this.workbench.notification(answer).waitFor();
+    await this.workbench.notification(answer);
     await this.workbench.clearNotifications();
   }
 }

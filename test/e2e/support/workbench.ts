@@ -5,10 +5,12 @@ import { until } from "../../support/until.js";
 export class Workbench {
   readonly page: Page;
   readonly #quickInput: Locator;
+  readonly #notificationCenter: Locator;
 
   constructor(page: Page) {
     this.page = page;
     this.#quickInput = page.locator(".quick-input-widget");
+    this.#notificationCenter = page.locator(".notifications-center");
   }
 
   async open(url: string): Promise<void> {
@@ -99,19 +101,35 @@ export class Workbench {
     await this.page.keyboard.press("Enter");
   }
 
-  /** The notification that contains a text. */
-  notification(text: string | RegExp): Locator {
-    return this.page.locator(".notification-toast").filter({ hasText: text });
+  /** The notification that contains a text, once there is one. */
+  async notification(text: string | RegExp): Promise<Locator> {
+    const found = this.page.locator(".notification-list-item").filter({ hasText: text }).first();
+    const bell = this.page.locator("[id='status.notifications'] .statusbar-item-label");
+    await until(
+      `a notification says ${text}`,
+      async () => {
+        if (await found.isVisible()) return true;
+        // Where many come within a second VS Code shows some only below its bell.
+        const isRinging = await bell.locator(".codicon-bell-dot").isVisible();
+        if (isRinging && !(await this.#notificationCenter.isVisible())) await bell.click();
+        return found.isVisible();
+      },
+      20_000,
+    );
+    return found;
   }
 
-  /** All that are shown. */
   async clearNotifications(): Promise<void> {
+    if (await this.#notificationCenter.isVisible())
+      await this.#notificationCenter.locator(".codicon-notifications-clear-all").click();
     const toasts = this.page.locator(".notification-toast");
-    for (let left = await toasts.count(); left > 0; left = await toasts.count()) {
-      // The button is visible only under the pointer.
-      await toasts.last().locator(".codicon-notifications-clear").dispatchEvent("click");
-      await until("the notification is gone", async () => (await toasts.count()) < left);
-    }
+    await until("no notification is left", async () => {
+      if ((await toasts.count()) === 0) return true;
+      const button = toasts.last().locator(".codicon-notifications-clear");
+      // It is visible only under the pointer; and some go by themselves just then.
+      await button.dispatchEvent("click", undefined, { timeout: 1_000 }).catch(() => {});
+      return false;
+    });
   }
 
   /** The text of the editor that is open, as far as it is in view. */
@@ -123,6 +141,20 @@ export class Workbench {
   /** Below the icon of that name at the left. */
   async openView(name: string): Promise<void> {
     await this.page.locator(`.activitybar .action-item a[aria-label^="${name}"]`).click();
+  }
+
+  /** What is shown beside what the pointer rests on. */
+  get hover(): Locator {
+    return this.page.locator(".monaco-hover:visible");
+  }
+
+  /** So that its lines can be read whole. */
+  async widenSideBar(): Promise<void> {
+    const { x, width, height } = (await this.page.locator(".part.sidebar").boundingBox())!;
+    await this.page.mouse.move(x + width + 2, height / 2);
+    await this.page.mouse.down();
+    await this.page.mouse.move(x + width + 110, height / 2, { steps: 4 });
+    await this.page.mouse.up();
   }
 
   /** The lines of the view that is open, as they are read. */
