@@ -314,6 +314,71 @@ describe("export and import", function () {
     expect(await server.get("roo:alice:customInstructions")).to.equal(null);
   });
 
+  it("put back a kept version that nothing said the age of", async () => {
+    const client = await server.client();
+    await saveBriefly(server.port, {}, { provider: { ...PROFILES, text: "one" } });
+    await client.del("roo:alice:~version:provider");
+    await saveBriefly(server.port, {}, { provider: { ...PROFILES, text: "two" } });
+    await run("export", "--output", file);
+    const before = await versionsOf("provider");
+    expect(before[1]).to.equal("0000000000000-0000-unknown");
+    await client.flushAll();
+    expect((await run("import", file, "--yes")).status).to.equal(0);
+    expect((await run("import", file, "--user", "bob", "--yes")).status).to.equal(0);
+    expect(await versionsOf("provider")).to.deep.equal(before);
+    for (const user of ["alice", "bob"]) {
+      const { records } = documentOf((await run("export", user, "--decrypt", "--force")).stdout);
+      expect([records[0]!["value"].text, records[0]!["kept"][0].value.text]).to.deep.equal(["two", "one"]);
+    }
+  });
+
+  it("put back a record also where one of its kept versions cannot be, and say so", async () => {
+    await saveBriefly(server.port, { keys: [KEY] }, { provider: { ...PROFILES, text: "one" } });
+    await saveBriefly(server.port, { keys: [OTHER_KEY, KEY] }, { provider: { ...PROFILES, text: "two" } });
+    await run("export", "--output", file);
+    const other = { ...env, ROO_MIRROR_KEY: OTHER_KEY };
+    const { status, stdout } = await runCommand(other, "import", file, "--user", "bob", "--yes");
+    expect(stdout).to.match(/provider +\(shared\) +saved\n/);
+    expect(stdout).to.match(/^roo:bob:provider: the kept version \d{13}-\S+ is not put back: it is encrypted for .*$/m);
+    expect(status).to.equal(1);
+    expect(await read("bob", "provider", { keys: [OTHER_KEY] })).to.deep.equal({ ...PROFILES, text: "two" });
+  });
+
+  for (const [title, keptAtMs] of [
+    ["that a clock ahead has made later than it", Date.now() - 1_000],
+    ["from a future that nobody believes", Date.now() + 7 * 24 * 3_600_000],
+  ] as const)
+    it(`put back a record, and not a kept version ${title}`, async () => {
+      const kept = [{ version: `${keptAtMs}-0000-w2`, value: "wrong clock" }];
+      writeFileSync(
+        file,
+        document([{ record: "customInstructions", version: "1764018000123-0000-w1", value: "right", kept }]),
+      );
+      const { status, stdout } = await run("import", file, "--json", "--yes");
+      const [report] = (JSON.parse(stdout) as Document).records;
+      expect([status, report!["kind"], report!["leftOut"]]).to.deep.equal([
+        1,
+        "save",
+        [{ version: kept[0]!.version, reason: "it says that it is later than the record" }],
+      ]);
+      expect(await read("alice", "customInstructions")).to.equal("right");
+      expect(await versionsOf("customInstructions")).to.deep.equal(["*1764018000123-0000-w1"]);
+    });
+
+  it("take a value that nothing says the age of for later than what was kept of it", async () => {
+    const kept = [{ version: "1764018000123-0000-w1", value: "older" }];
+    writeFileSync(file, document([{ record: "customInstructions", version: null, value: "current", kept }]));
+    for (const kind of ["save", "nothing"]) {
+      const { records } = documentOf((await run("import", file, "--json", "--yes")).stdout);
+      expect(records[0]!["kind"]).to.equal(kind);
+    }
+    expect(await read("alice", "customInstructions")).to.equal("current");
+    expect(await versionsOf("customInstructions")).to.deep.equal([
+      "*1764018000124-0000-imported",
+      "1764018000123-0000-w1",
+    ]);
+  });
+
   it("refuse what is no file", async () => {
     mkdirSync(file);
     expect((await run("import", file)).stderr).to.equal(`Expected ${file} to be a file.\n`);

@@ -6,11 +6,11 @@ import { MirrorError } from "../../sync/errors.js";
 import type { RecordDefinition } from "../../sync/records.js";
 import { takeJson } from "../../sync/snapshot.js";
 import { parseStoredJson } from "../../sync/stored-json.js";
-import { type Version, writerOf } from "../../sync/version.js";
+import { formatVersion, parseVersion, type Version, writerOf } from "../../sync/version.js";
 import type { Content } from "../export/document.js";
 import { shownKey } from "../table.js";
 import type { ImporterOptions } from "./importer.js";
-import type { ImportPlan, PlannedWrite } from "./plan.js";
+import type { ImportPlan, LeftOutVersion, PlannedWrite } from "./plan.js";
 import { expectBelieved, RefusedContentError } from "./refused-content-error.js";
 
 /** Puts back records of one value, and the versions that were kept of it, oldest first: as they followed one another. */
@@ -27,7 +27,11 @@ export class DocumentImporter {
   async plan(base: Omit<ImportPlan, "kind">): Promise<ImportPlan> {
     const { entry, redisKey, record } = base;
     const keyIds = new Set(this.#options.keyIds);
-    const current = await this.#contentOf(entry, entry.version, base, keyIds);
+    // Whatever was kept was overwritten by it: where nothing says how old it is, it is later than that.
+    const keptMs = entry.kept.map(({ version }) => parseVersion(version)!.ms);
+    const unsignedMs =
+      Math.max(-1, ...keptMs.filter((ms) => this.#author.believes(formatVersion({ ms, counter: 0 }, "0")))) + 1;
+    const current = await this.#contentOf(entry, entry.version, base, keyIds, unsignedMs);
     if (current === undefined && entry.kept.length === 0)
       return { ...base, kind: "nothing", reason: "it has no value" };
     const stored = await this.#options.gateway.read(redisKey);
@@ -37,8 +41,7 @@ export class DocumentImporter {
     }
     const there = new Set((await this.#options.gateway.listKept(redisKey)).map(({ version }) => version));
     if (stored.version !== undefined && (stored.value !== undefined || stored.isDeleted)) there.add(stored.version);
-    const versions: PlannedWrite[] = [];
-    for (const kept of entry.kept) versions.push((await this.#contentOf(kept, kept.version, base, keyIds))!);
+    const { versions, leftOut } = await this.#keptOf(base, current?.version ?? entry.version, keyIds);
     if (current !== undefined) versions.push(current);
     // What the one who saved the later version saw is not kept beside it.
     const isHeld = ({ version }: PlannedWrite) =>
@@ -46,9 +49,30 @@ export class DocumentImporter {
       (stored.version !== undefined && version < stored.version && writerOf(version) === writerOf(stored.version));
     const writes = versions.filter((write) => !isHeld(write)).toSorted((a, b) => (a.version < b.version ? -1 : 1));
     const latest = writes.at(-1)?.version;
-    if (latest === undefined) return { ...base, kind: "nothing" };
+    if (latest === undefined) return { ...base, kind: "nothing", leftOut };
     const kind = stored.version === undefined ? "save" : latest > stored.version ? "replace" : "keep";
-    return { ...base, record, kind, writes, keyIds: [...keyIds] };
+    return { ...base, record, kind, writes, leftOut, keyIds: [...keyIds] };
+  }
+
+  /** One that cannot be put back does not keep the others from it. @param own The version that overwrote all of them. */
+  async #keptOf(
+    base: Omit<ImportPlan, "kind">,
+    own: Version | null,
+    keyIds: Set<string>,
+  ): Promise<{ versions: PlannedWrite[]; leftOut: LeftOutVersion[] }> {
+    const versions: PlannedWrite[] = [];
+    const leftOut: LeftOutVersion[] = [];
+    for (const kept of base.entry.kept)
+      try {
+        // By a clock that was wrong: it was overwritten all the same, and would overwrite here.
+        if (own !== null && kept.version > own)
+          throw new RefusedContentError("it says that it is later than the record");
+        versions.push((await this.#contentOf(kept, kept.version, base, keyIds, 0))!);
+      } catch (error) {
+        if (!(error instanceof RefusedContentError)) throw error;
+        leftOut.push({ version: kept.version, reason: error.message });
+      }
+    return { versions, leftOut };
   }
 
   /** The answer is why it could not be done. @throws ConnectionLostError @throws KeyRingError */
@@ -72,18 +96,19 @@ export class DocumentImporter {
     given: string | null,
     { redisKey, record }: Pick<ImportPlan, "redisKey" | "record">,
     keyIds: Set<string>,
+    unsignedMs: number,
   ): Promise<PlannedWrite | undefined> {
     if ("jwe" in content && content.jwe !== undefined) {
       const { body, version, keyId } = await this.#options.jwes.read(content.jwe, given ?? undefined, redisKey, record);
       keyIds.add(keyId);
-      return { body, version: expectBelieved(this.#author, version ?? this.#author.signAt(0)) };
+      return { body, version: expectBelieved(this.#author, version ?? this.#author.signAt(unsignedMs)) };
     }
     if (!("value" in content) || content.value === undefined) return undefined;
     if (record.encrypted && this.#options.keyIds.length === 0)
       throw new RefusedContentError("no key is at hand to encrypt it: see `redis-mirrored keygen`");
     const taken = takeJson(content.value);
     if ("refusal" in taken) throw new RefusedContentError(taken.refusal);
-    return { body: taken, version: expectBelieved(this.#author, given ?? this.#author.signAt(0)) };
+    return { body: taken, version: expectBelieved(this.#author, given ?? this.#author.signAt(unsignedMs)) };
   }
 
   async #encode(

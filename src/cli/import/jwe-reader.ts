@@ -2,6 +2,7 @@ import { decrypt, headerOf, isShowable } from "../../sync/encryption.js";
 import { UnreadableValueError } from "../../sync/errors.js";
 import type { KeyRing } from "../../sync/key-ring.js";
 import type { RecordDefinition } from "../../sync/records.js";
+import { UNKNOWN_VERSION } from "../../sync/script-parts.js";
 import type { Version } from "../../sync/version.js";
 import { shownKey } from "../table.js";
 import type { PlannedWrite } from "./plan.js";
@@ -31,7 +32,8 @@ export class JweReader {
     if (!record.encrypted)
       throw new RefusedContentError("it is encrypted, and here this record is not: set ROO_MIRROR_ENCRYPT=all");
     const { kid, ver } = header;
-    const isBoundOtherwise = ver !== undefined && given !== undefined && ver !== given;
+    const isKnown = given !== undefined && given !== UNKNOWN_VERSION;
+    const isBoundOtherwise = ver !== undefined && isKnown && ver !== given;
     if (isBoundOtherwise) throw new RefusedContentError("it was encrypted for another version");
     const version = given ?? ver;
     const name = nameIn(jwe);
@@ -43,7 +45,7 @@ export class JweReader {
         `it is encrypted for ${shownKey(name)} with ${key}, which is not at hand to encrypt it for ${shownKey(redisKey)}`,
       );
     }
-    const text = await decrypt(jwe, name, this.#keyRing, version).catch((error: unknown) => {
+    const text = await decrypt(jwe, name, this.#keyRing, isKnown ? given : ver).catch((error: unknown) => {
       if (error instanceof UnreadableValueError) throw new RefusedContentError("it does not decrypt");
       throw error;
     });

@@ -10,6 +10,12 @@ export interface PlannedWrite {
   readonly body: { readonly text: string } | { readonly jwe: string };
 }
 
+/** A kept version of the file's that cannot be put back, and why. */
+export interface LeftOutVersion {
+  readonly version: Version;
+  readonly reason: string;
+}
+
 /**
  * `save`: the mirror has no such record. `replace`: what it has is older, and is kept. `merge`: items are added to a list.
  * `keep`: the mirror has a later one, which stays; the file's is kept beside it. `nothing`: it is there already, or was
@@ -27,6 +33,8 @@ export interface ImportPlan {
   readonly reason?: string;
   /** Of a document, oldest first. */
   readonly writes?: readonly PlannedWrite[];
+  /** Of a document: of what was kept. */
+  readonly leftOut?: readonly LeftOutVersion[];
   /** With which keys what is written here can be read, by somebody. */
   readonly keyIds?: readonly string[];
   /** Of a list: what it lacks. */

@@ -87,7 +87,7 @@ async function run(
       if (plan !== plans[index]) say(`${shownKey(plan.redisKey)}: not put back: ${printable(plan.reason!)}`);
     say("Done.");
   }
-  return done.some(({ kind }) => kind === "refuse") ? 1 : 0;
+  return done.some(({ kind, leftOut = [] }) => kind === "refuse" || leftOut.length > 0) ? 1 : 0;
 }
 
 function isWork({ kind }: ImportPlan): boolean {
@@ -111,7 +111,13 @@ function describe(userId: string, plans: readonly ImportPlan[]): string[] {
     nameOfInstance(plan.entry.instanceId ?? undefined),
     describePlan(plan),
   ]);
-  return [`As \`${shownId(userId)}\`'s:`, ...align([["RECORD", "INSTANCE", "BECOMES"], ...rows])];
+  const left = plans.flatMap(({ redisKey, leftOut = [] }) =>
+    leftOut.map(
+      ({ version, reason }) =>
+        `${shownKey(redisKey)}: the kept version ${shownId(version)} is not put back: ${printable(reason)}`,
+    ),
+  );
+  return [`As \`${shownId(userId)}\`'s:`, ...align([["RECORD", "INSTANCE", "BECOMES"], ...rows]), ...left];
 }
 
 function describePlan({ kind, reason, items = [], writes = [] }: ImportPlan): string {
@@ -132,7 +138,7 @@ function describePlan({ kind, reason, items = [], writes = [] }: ImportPlan): st
   }
 }
 
-function toEntry({ entry, redisKey, kind, reason, items, writes }: ImportPlan): object {
+function toEntry({ entry, redisKey, kind, reason, items, writes, leftOut = [] }: ImportPlan): object {
   const { record, instanceId } = entry;
-  return { record, instanceId, redisKey, kind, reason, items: items?.length, versions: writes?.length };
+  return { record, instanceId, redisKey, kind, reason, items: items?.length, versions: writes?.length, leftOut };
 }
