@@ -46,11 +46,7 @@ export class RecordReader {
   /** @param key Of the record's value, whether that is there or only notes on it. */
   async read({ redisKey, record, instanceId: instance }: UserKey): Promise<ExportedRecord> {
     const { keys } = this.#options;
-    const [length, note, state] = await keys.ask([
-      ["STRLEN", redisKey],
-      ["GET", bookkeepingKey(redisKey, "version")],
-      ["HGET", bookkeepingKey(redisKey, "items"), STATE_FIELD],
-    ]);
+    const [state] = await keys.ask([["HGET", bookkeepingKey(redisKey, "items"), STATE_FIELD]]);
     const kept = await this.#readKept(redisKey, record);
     const base = { record, instanceId: instance ?? null };
     if (state !== undefined && state !== null) {
@@ -59,23 +55,33 @@ export class RecordReader {
       const isDeleted = items?.length === 0;
       return { ...base, version, isDeleted, isEncrypted: false, ...(items !== undefined && { items }), kept };
     }
+    const { body, note } = await this.#readValue(redisKey);
     const version = versionIn(note);
     const isDeleted = Buffer.isBuffer(note) && note.toString().endsWith(" deleted");
-    const bytes = Number(length ?? 0);
-    const body = bytes === 0 ? undefined : await this.#readBody(redisKey, bytes);
     const isEncrypted = Buffer.isBuffer(body) && isSealed(body.toString());
     const content =
       body === undefined ? undefined : await this.#contentOf(redisKey, record, body, version ?? undefined);
     return { ...base, version, isDeleted, isEncrypted, ...content, kept };
   }
 
-  async #readBody(redisKey: string, bytes: number): Promise<Buffer | undefined> {
-    if (bytes > MAX_VALUE_BYTES) {
-      this.#leaveOut(redisKey, undefined, "it is larger than the mirror's own");
-      return undefined;
+  /** The value and the note on it, of one and the same save. */
+  async #readValue(redisKey: string): Promise<{ body?: Buffer; note?: unknown }> {
+    const getNote = ["GET", bookkeepingKey(redisKey, "version")];
+    for (let look = 0; look < MAX_LOOKS; look++) {
+      const [first, length, second] = await this.#options.keys.ask([getNote, ["STRLEN", redisKey], getNote]);
+      if (String(first) !== String(second)) continue;
+      const bytes = Number(length ?? 0);
+      if (bytes === 0) return { note: first };
+      if (bytes > MAX_VALUE_BYTES) {
+        this.#leaveOut(redisKey, undefined, "it is larger than the mirror's own");
+        return { note: first };
+      }
+      const [before, body, after] = await this.#options.keys.ask([getNote, ["GET", redisKey], getNote], bytes);
+      if (String(before) !== String(after)) continue;
+      return { note: before, ...(Buffer.isBuffer(body) && { body }) };
     }
-    const [body] = await this.#options.keys.ask([["GET", redisKey]], bytes);
-    return Buffer.isBuffer(body) ? body : undefined;
+    this.#leaveOut(redisKey, undefined, "it changes all the time: call it again");
+    return {};
   }
 
   /** `undefined`: it changes all the time, or cannot be read. */
