@@ -46,3 +46,9 @@ export function nameOfSetting({ sources, options }: Pick<Visit, "sources" | "opt
   if (source === undefined || source.from === "option") return option;
   return (options.settings && nameInHost(option)) ?? source.variable;
 }
+
+/** The same of what a URL may say beside other things: `the database of REDIS_URL`. @param what It is called there. */
+export function nameOfPart(visit: Pick<Visit, "sources" | "options">, option: string, what: string): string {
+  const name = nameOfSetting(visit, option);
+  return name === nameOfSetting(visit, "redis.url") ? `the ${what} of ${name}` : name;
+}

@@ -53,6 +53,9 @@ describe("the doctor, of the server", () => {
       expectOne(missing, "skipped", "note", "since the server did not let us in: server, role");
       const wrong = await findingsAt(guarded.port, { redis: { password: "canary" } });
       expectOne(wrong, "authentication", "error", "does not accept", "Correct REDIS_USERNAME and redis.password");
+      const byUrl = await findingsOf({ env: { REDIS_URL: `redis://nobody:canary@127.0.0.1:${guarded.port}` } });
+      const correction = "Correct the account of REDIS_URL and the password of REDIS_URL";
+      expectOne(byUrl, "authentication", "error", "does not accept", correction);
       expect(JSON.stringify(wrong)).not.to.contain("canary");
       const right = await findingsAt(guarded.port, { redis: { password: "secret" } });
       expectOne(right, "authentication", "ok", "The password is accepted.");
@@ -143,6 +146,15 @@ describe("the doctor, of the server", () => {
     );
     const missing = await findingsAt(server.port, { redis: { database: 16 } });
     expectOne(missing, "database", "error", "There is no database 16", "Set redis.database to a smaller number");
+    const env = { REDIS_URL: `redis://127.0.0.1:${server.port}/16` };
+    const named = await findingsOf({ env });
+    expectOne(
+      named,
+      "database",
+      "error",
+      "There is no database 16",
+      "Set the database of REDIS_URL to a smaller number",
+    );
     await send("ACL", "SETUSER", "unselecting", "on", ">secret", "~*", "&*", "+@all", "-select");
     const redis = { username: "unselecting", password: "secret", database: 1 };
     expectOne(await findingsAt(server.port, { redis }), "database", "error", "may not use database 1", "+select");

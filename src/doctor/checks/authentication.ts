@@ -7,7 +7,7 @@ import { Line } from "../line.js";
 import { shown } from "../naming.js";
 import { STEP_MS } from "../patience.js";
 import { granting } from "../patient.js";
-import { nameOfSetting, type Visit } from "../visit.js";
+import { nameOfPart, type Visit } from "../visit.js";
 
 /** Whether the server lets the account in. The answer is the connection. */
 export async function* checkAuthentication(visit: Visit, endpoint: RedisEndpoint): Findings<Line | undefined> {
@@ -46,7 +46,8 @@ export async function* checkAuthentication(visit: Visit, endpoint: RedisEndpoint
 
 /** Why an account was not let in, by the first word of what the server said. */
 export function describeLogin(visit: Visit, reply: string): [message: string, remedy: string] {
-  const [username, password] = ["redis.username", "redis.password"].map((option) => nameOfSetting(visit, option));
+  const username = nameOfPart(visit, "redis.username", "account");
+  const password = nameOfPart(visit, "redis.password", "password");
   switch (reply) {
     case "NOAUTH":
       return [

@@ -2,7 +2,7 @@ import { error, type Findings, ok } from "../finding.js";
 import { count } from "../naming.js";
 import { isForbidden } from "../line.js";
 import { granting, type Patient } from "../patient.js";
-import { nameOfSetting } from "../visit.js";
+import { nameOfPart } from "../visit.js";
 
 /** Whether the database is there. From here on the connection is in it. */
 export async function* checkDatabase(patient: Patient): Findings {
@@ -10,7 +10,7 @@ export async function* checkDatabase(patient: Patient): Findings {
   const { database } = settings.address;
   if (database !== 0) {
     const answer = await line.ask("SELECT", String(database));
-    const setting = nameOfSetting(patient, "redis.database");
+    const setting = nameOfPart(patient, "redis.database", "database");
     if (isForbidden(answer)) {
       yield error(
         "database",

@@ -2,7 +2,7 @@ import type { RedisEndpoint } from "../../sync/redis-address.js";
 import { error, type Finding, type Findings, ok, warning } from "../finding.js";
 import { capitalized, list, shown } from "../naming.js";
 import { dial, dialTls, greet, type Greeting } from "../probe.js";
-import { nameOfSetting, type Visit } from "../visit.js";
+import { nameOfPart, type Visit } from "../visit.js";
 import { switchingOn, wantsCertificate } from "./tls.js";
 
 /** Whether it is Redis that listens there. The answer: where it is, and can be asked. */
@@ -38,7 +38,7 @@ async function examine(visit: Visit, endpoint: RedisEndpoint): Promise<Finding |
       return error(
         "protocol",
         `${where} is a web server, not Redis.`,
-        `Correct ${nameOfSetting(visit, "redis.port")}: Redis listens on 6379 unless it is told another port.`,
+        `Correct ${nameOfPart(visit, "redis.port", "port")}: Redis listens on 6379 unless it is told another port.`,
       );
     case "silent":
       return error(
@@ -50,7 +50,7 @@ async function examine(visit: Visit, endpoint: RedisEndpoint): Promise<Finding |
       return error(
         "protocol",
         `${where} is not Redis: it answers in another protocol.`,
-        `Correct ${nameOfSetting(visit, "redis.port")}: Redis listens on 6379 unless it is told another port.`,
+        `Correct ${nameOfPart(visit, "redis.port", "port")}: Redis listens on 6379 unless it is told another port.`,
       );
     default:
       return describeEnd(visit, endpoint, greeting);
