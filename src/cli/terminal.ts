@@ -46,8 +46,13 @@ export async function ask(question: string, options: AskOptions = {}): Promise<b
   }
 }
 
-/** Asks before something is changed that cannot be taken back; who only presses Enter has not agreed. @throws UsageError */
-export async function isAgreed(question: string): Promise<boolean> {
+/**
+ * Asks before something is changed that cannot be taken back; who only presses Enter has not agreed.
+ * @param isJson What is to be changed was shown to nobody.
+ * @throws UsageError
+ */
+export async function isAgreed(question: string, isJson: boolean): Promise<boolean> {
+  if (isJson) throw new UsageError("Expected --yes or --dry-run with --json, got neither");
   if (!process.stdin.isTTY) throw new UsageError("Expected --yes or --dry-run where nobody can be asked, got neither");
   return ask(`${question} [y/N] `, { isYesByDefault: false });
 }

@@ -245,6 +245,10 @@ describe("export and import", function () {
     const unasked = await run("import", file);
     expect(unasked.stderr).to.contain("Expected --yes or --dry-run where nobody can be asked, got neither");
     expect(unasked.status).to.equal(2);
+    // What is to be done is in the document, which comes after the question.
+    const { status, stdout, stderr } = await run("import", file, "--json");
+    expect([status, stdout]).to.deep.equal([2, ""]);
+    expect(stderr).to.contain("Expected --yes or --dry-run with --json, got neither");
     expect((await run("import", file, "--dry-run")).stdout).to.contain("saved, with 1 kept before it");
     expect(await client.dbSize()).to.equal(0);
   });

@@ -74,7 +74,7 @@ async function run(
   const hasWork = plans.some(isWork);
   if (!json) say(describe(userId, plans).join("\n"));
   const isDone = hasWork && !dryRun;
-  if (isDone && !(yes || (await isAgreed(`Put it back as \`${shownId(userId)}\`'s?`))))
+  if (isDone && !(yes || (await isAgreed(`Put it back as \`${shownId(userId)}\`'s?`, json))))
     return say("Nothing was changed.");
   const done = isDone
     ? await withProgress({ noun: "records", howToGoOn: HOW_TO_GO_ON, isJson: json }, (step) =>

@@ -83,7 +83,7 @@ async function run(
   const found = { userId, plans: shown, agentKeys };
   const isAsked = shown.length > 0 && !flags.dryRun;
   if (!flags.json) say(describePlans(found).join("\n"));
-  if (isAsked && !(flags.yes || (await isAgreed("Take it over?")))) return say("Nothing was changed.");
+  if (isAsked && !(flags.yes || (await isAgreed("Take it over?", flags.json)))) return say("Nothing was changed.");
   const done = isAsked
     ? await withProgress({ noun: "records", howToGoOn: HOW_TO_GO_ON, isJson: flags.json }, (step) =>
         carryOut(shown, migration, keys, flags.delete, step),

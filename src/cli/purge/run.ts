@@ -33,7 +33,8 @@ async function run(servers: readonly UserKeys[], userId: string, flags: PurgeOpt
   if (!flags.json) say(describeFootprint(report).join("\n"));
   const name = printable(shorten(userId, 100));
   const keys = going.length === 1 ? "this key" : `these ${going.length} keys`;
-  if (isAsked && !(flags.yes || (await isAgreed(`Remove ${keys} of \`${name}\`?`)))) return say("Nothing was changed.");
+  if (isAsked && !(flags.yes || (await isAgreed(`Remove ${keys} of \`${name}\`?`, flags.json))))
+    return say("Nothing was changed.");
   if (!isAsked) {
     if (flags.json) sayJson(toReport(report, undefined));
     return isAmbiguousLeft ? 1 : 0;

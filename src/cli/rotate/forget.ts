@@ -35,7 +35,7 @@ export async function forget(where: Ciphertexts, atHand: KeysAtHand, flags: Rota
     if (isFree && others.length > 0 && atHand.store === undefined) say("ROO_MIRROR_KEY is yours to shorten.");
   }
   const question = `Remove ${others.length === 1 ? "it" : "them"} from the key file? What lies elsewhere under them can then not be read.`;
-  if (isAsked && !(flags.yes || (await isAgreed(question)))) return say("Nothing was changed.");
+  if (isAsked && !(flags.yes || (await isAgreed(question, flags.json)))) return say("Nothing was changed.");
   if (isAsked && !(await forgetOlder(atHand)))
     throw new Failure("KEYS_CHANGED", `${from} was changed meanwhile: run it again.`);
   if (flags.json)

@@ -42,7 +42,7 @@ async function run(where: Ciphertexts, atHand: KeysAtHand, flags: RotateFlags): 
   const hasWork = takesNewKey || found.older.length > 0;
   if (!flags.json) say(describe(found, atHand.keys[0]!, takesNewKey).join("\n"));
   const isDone = hasWork && !flags.dryRun;
-  if (isDone && !(flags.yes || (await isAgreed(takesNewKey ? "Take a new key?" : "Encrypt them anew?"))))
+  if (isDone && !(flags.yes || (await isAgreed(takesNewKey ? "Take a new key?" : "Encrypt them anew?", flags.json))))
     return say("Nothing was changed.");
   if (!isDone) {
     const left = [...found.foreign.map((each) => ({ ...each, reason: "unknown-key" })), ...found.unseen];
