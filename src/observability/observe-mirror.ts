@@ -38,7 +38,13 @@ export class Observer {
       if (!isClosed) ends.add(traceSpans(mirror, api));
     };
     // Whoever makes the first mirror's engine is in the midst of the host's call.
-    systemClock.setTimeout(() => void this.#load().then(takeApi), 0).unref?.();
+    const begin = () =>
+      void this.#load()
+        .then(takeApi)
+        .catch(() => {
+          // An SDK's own affair.
+        });
+    systemClock.setTimeout(begin, 0).unref?.();
   }
 }
 

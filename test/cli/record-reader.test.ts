@@ -20,8 +20,9 @@ function busyRecord(isMoment: (command: readonly string[], count: number) => boo
   return { ask } as unknown as UserKeys;
 }
 
-async function readFrom(keys: UserKeys) {
-  const reader = new RecordReader({ keys, isSecret: () => false, keyRing: undefined, hasKept: false });
+async function readFrom(keys: UserKeys, maxBytes?: number) {
+  const limit = maxBytes === undefined ? {} : { maxBytes };
+  const reader = new RecordReader({ keys, isSecret: () => false, keyRing: undefined, hasKept: false, ...limit });
   const { version, value } = await reader.read({
     redisKey: KEY,
     name: Buffer.from(KEY),
@@ -46,5 +47,12 @@ describe("the reader of records to be exported", () => {
     const { value, leftOut } = await readFrom(busyRecord(([name, key]) => name === "GET" && key === KEY));
     expect(value).to.equal(undefined);
     expect(leftOut.map(({ reason }) => reason)).to.deep.equal(["it changes all the time: call it again"]);
+  });
+
+  it("ends as soon as it is more than can be put back", async () => {
+    const calm = () => busyRecord(() => false);
+    expect((await readFrom(calm(), '"save 1"'.length)).value).to.equal("save 1");
+    const failure = await readFrom(calm(), '"save 1"'.length - 1).catch((error: unknown) => error);
+    expect(failure).to.have.property("code", "TOO_LARGE");
   });
 });

@@ -1,3 +1,5 @@
+import { Failure } from "../failure.js";
+
 /** The first member of a document that `export` writes, and its value. */
 export const FORMAT = "redis-mirrored export";
 
@@ -5,6 +7,10 @@ export const FORMAT_VERSION = 1;
 
 /** As much as `import` reads of a file. */
 export const MAX_FILE_BYTES = 256 * 2 ** 20;
+
+export function tooLarge(): Failure {
+  return new Failure("TOO_LARGE", `It is more than \`import\` reads (${MAX_FILE_BYTES} bytes). Try --no-kept.`);
+}
 
 /** A value: as JSON, or the JWE as it lies in Redis. */
 export type Content = { readonly value: unknown } | { readonly jwe: string };

@@ -9,7 +9,14 @@ import { MAX_KEPT } from "../../sync/script-parts.js";
 import { parseStoredJson } from "../../sync/stored-json.js";
 import { decodeId, type UserKey, type UserKeys } from "../../sync/user-keys.js";
 import { parseVersion } from "../../sync/version.js";
-import type { Content, ExportedItem, ExportedRecord, ExportedVersion } from "./document.js";
+import {
+  type Content,
+  type ExportedItem,
+  type ExportedRecord,
+  type ExportedVersion,
+  MAX_FILE_BYTES,
+  tooLarge,
+} from "./document.js";
 
 /** What of a record is not in the document, and why. */
 export interface LeftOut {
@@ -26,6 +33,8 @@ export interface ReaderOptions {
   /** Decrypts; `undefined`: what is encrypted stays so. */
   readonly keyRing: KeyRing | undefined;
   readonly hasKept: boolean;
+  /** How much may be read in all. Default: as much as `import` reads. */
+  readonly maxBytes?: number;
 }
 
 /** How many items are asked for in one command. */
@@ -34,10 +43,11 @@ const AT_ONCE = 50;
 /** How often a list is read that changes meanwhile. */
 const MAX_LOOKS = 3;
 
-/** Reads records as they lie in Redis, whole. Throws what `UserKeys.ask` does. */
+/** Reads records as they lie in Redis, whole. Throws what `UserKeys.ask` does, and `Failure` where they are too much. */
 export class RecordReader {
   readonly #options: ReaderOptions;
   readonly leftOut: LeftOut[] = [];
+  #bytes = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -101,7 +111,7 @@ export class RecordReader {
       const [after] = await this.#options.keys.ask([["HGET", itemsKey, INDEX_FIELD]]);
       if (!Buffer.isBuffer(after) || !after.equals(index as Buffer)) continue;
       try {
-        return await Promise.all(lines.map((line, at) => toItem(line, bodies[at])));
+        return await Promise.all(lines.map((line, at) => this.#toItem(line, bodies[at])));
       } catch (error) {
         this.#leaveOut(redisKey, undefined, reasonOf(error));
         return undefined;
@@ -145,7 +155,7 @@ export class RecordReader {
   ): Promise<Content | undefined> {
     const { keyRing, isSecret } = this.#options;
     try {
-      const text = await inflate(body, MAX_VALUE_BYTES);
+      const text = await this.#inflate(body);
       if (!isSealed(text)) {
         if (!isSecret(record) || keyRing !== undefined) return { value: parseStoredJson(text) };
         throw new UnreadableValueError("It lies open in Redis: `redis-mirrored migrate` encrypts it.");
@@ -156,6 +166,24 @@ export class RecordReader {
       this.#leaveOut(redisKey, version, reasonOf(error));
       return undefined;
     }
+  }
+
+  async #toItem(line: string, body: unknown): Promise<ExportedItem> {
+    const [id = "", version = "", recency] = line.split(" ");
+    if (!Buffer.isBuffer(body) || parseVersion(version) === undefined)
+      throw new UnreadableValueError("An item is missing.");
+    const value = parseStoredJson(await this.#inflate(body));
+    const number = Number(recency);
+    return { id: decodeId(id) ?? id, version, recency: Number.isFinite(number) ? number : 0, value };
+  }
+
+  /** @throws Failure before all of what does not fit is in memory. */
+  async #inflate(body: Buffer): Promise<string> {
+    const { maxBytes = MAX_FILE_BYTES } = this.#options;
+    const text = await inflate(body, MAX_VALUE_BYTES);
+    this.#bytes += Buffer.byteLength(text);
+    if (this.#bytes > maxBytes) throw tooLarge();
+    return text;
   }
 
   #leaveOut(redisKey: string, keptVersion: string | undefined, reason: string): void {
@@ -171,15 +199,6 @@ function asVersion(version: string | undefined): string | undefined {
 function versionIn(note: unknown): string | null {
   const version = Buffer.isBuffer(note) ? note.toString().split(" ")[0] : undefined;
   return parseVersion(version) === undefined ? null : version!;
-}
-
-async function toItem(line: string, body: unknown): Promise<ExportedItem> {
-  const [id = "", version = "", recency] = line.split(" ");
-  if (!Buffer.isBuffer(body) || parseVersion(version) === undefined)
-    throw new UnreadableValueError("An item is missing.");
-  const value = parseStoredJson(await inflate(body, MAX_VALUE_BYTES));
-  const number = Number(recency);
-  return { id: decodeId(id) ?? id, version, recency: Number.isFinite(number) ? number : 0, value };
 }
 
 /** Holds nothing of a value. */

@@ -11,7 +11,14 @@ import { withProgress } from "../progress.js";
 import { shownId, shownKey } from "../table.js";
 import { say, sayJson } from "../terminal.js";
 import { UsageError } from "../usage-error.js";
-import { type ExportDocument, type ExportedRecord, FORMAT, FORMAT_VERSION, MAX_FILE_BYTES } from "./document.js";
+import {
+  type ExportDocument,
+  type ExportedRecord,
+  FORMAT,
+  FORMAT_VERSION,
+  MAX_FILE_BYTES,
+  tooLarge,
+} from "./document.js";
 import { type LeftOut, RecordReader } from "./record-reader.js";
 
 export interface ExportOptions {
@@ -46,9 +53,7 @@ export async function exportUser(options: ExportOptions, user: string | undefine
     isDecrypted: decrypt,
     records,
   };
-  const text = toJson(document);
-  if (Buffer.byteLength(text) > MAX_FILE_BYTES)
-    throw new Failure("TOO_LARGE", `It is more than \`import\` reads (${MAX_FILE_BYTES} bytes). Try --no-kept.`);
+  const text = textOf(document);
   if (output === undefined) say(text);
   else {
     await writeNewFile(output, `${text}\n`);
@@ -60,6 +65,20 @@ export async function exportUser(options: ExportOptions, user: string | undefine
   }
   if (leftOut.length > 0) throw new Failure("INCOMPLETE", ["Not in it:", ...leftOut.map(describe)].join("\n"));
   return 0;
+}
+
+/** @throws Failure */
+function textOf(document: ExportDocument): string {
+  let text: string;
+  try {
+    text = toJson(document);
+  } catch (error) {
+    // Indented and escaped it is longer than a string can be.
+    if (error instanceof RangeError) throw tooLarge();
+    throw error;
+  }
+  if (Buffer.byteLength(text) > MAX_FILE_BYTES) throw tooLarge();
+  return text;
 }
 
 async function keysToDecrypt() {
