@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { createMirror, TOKENS } from "redis-mirrored";
@@ -96,6 +97,24 @@ describe("watch", function () {
     await until("it hears again", async () => lines().some(({ record }) => record === "customModes"));
     command.kill("SIGINT");
     expect((await ended).status).to.equal(0);
+  });
+
+  it("tries again once a second while Redis is away", async () => {
+    const { untilSaid } = watch({}, "--json");
+    await untilSaid("connected");
+    await server.kill();
+    const triedAtMs: number[] = [];
+    const closing = createServer((socket) => {
+      triedAtMs.push(performance.now());
+      socket.destroy();
+    });
+    closing.listen(server.port, "127.0.0.1");
+    try {
+      await until("it has tried three times", async () => triedAtMs.length >= 3);
+      expect(triedAtMs[2]! - triedAtMs[0]!).to.be.above(1_500);
+    } finally {
+      closing.close();
+    }
   });
 
   it("ends by Ctrl-C also while Redis is away", async () => {

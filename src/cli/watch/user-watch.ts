@@ -104,7 +104,8 @@ export class UserWatch {
   async #reconnect(): Promise<void> {
     const { settings, userId } = this.#options;
     for (;;) {
-      await this.#pause(RETRY_MS);
+      // Also where a connection was just lost, or something was said on it: nothing of that hurries this.
+      await this.#sleep(RETRY_MS);
       if (this.#isStopped) return;
       try {
         this.#keys = await UserKeys.open(settings.address, userId);
@@ -172,7 +173,11 @@ export class UserWatch {
 
   /** Until the time is over, or something wakes it that has happened. */
   #pause(durationMs: number): Promise<void> {
-    if (this.#isStopped || this.#isLost || this.#hinted.size > 0) return Promise.resolve();
+    return this.#isLost || this.#hinted.size > 0 ? Promise.resolve() : this.#sleep(durationMs);
+  }
+
+  #sleep(durationMs: number): Promise<void> {
+    if (this.#isStopped) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, durationMs);
       this.#wake = () => {
