@@ -128,7 +128,7 @@ function describePlan({ kind, reason, items = [], writes = [] }: ImportPlan): st
     case "replace":
       return `saved over an older one, which is kept${versions}`;
     case "merge":
-      return `${items.length} items added, or brought up to date`;
+      return `${items.length === 1 ? "1 item" : `${items.length} items`} added, or brought up to date`;
     case "keep":
       return "stays as it is, since it is later; what the file has is kept beside it";
     case "nothing":
