@@ -137,6 +137,7 @@ export class Mirror implements Disposable, AsyncDisposable {
   enable(): Promise<void> {
     this.#switched = true;
     return this.#swap(() => {
+      this.#switched = true;
       if (this.#binding.kind === "active" || this.#closing !== undefined) return;
       this.#letGo();
       this.#take(this.#bindOrNoop({ ...this.#options, enabled: true }));
@@ -205,7 +206,13 @@ export class Mirror implements Disposable, AsyncDisposable {
     this.#switched = false;
     // Begun at once, not in turn: from here on nothing holds the engine but this.
     const closed = this.#unbind()?.close();
-    return this.#swap(() => closed);
+    return this.#swap(async () => {
+      await closed;
+      // What was asked for before and had its turn only now has not the last word.
+      if (this.#binding.kind === "disabled") return;
+      this.#switched = false;
+      await this.#unbind()?.close();
+    });
   }
 
   /** Sends now what was saved so far, and says whether it is in Redis. Settles within the timeout; does not reject. */

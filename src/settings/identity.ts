@@ -35,8 +35,17 @@ export class Identity {
 
 function userIdOf({ userId, settings, env = process.env }: IdentityOptions): () => string | undefined {
   if (typeof userId === "function") return userId;
-  let known = userId || givenInHost(settings, "userId")?.value || env["ROO_USER_ID"];
+  let known = userId || setInHost(settings) || env["ROO_USER_ID"];
   return () => (known ||= localUserId()) as string | undefined;
+}
+
+/** A host that cannot be asked has set nothing; that its settings cannot be read is reported with the others. */
+function setInHost(settings: MirrorOptions["settings"]): unknown {
+  try {
+    return givenInHost(settings, "userId")?.value;
+  } catch {
+    return undefined;
+  }
 }
 
 /** An id of this machine and this user of it, the same in each process and after each start: `alice@laptop-1f3a9c`. */

@@ -241,6 +241,28 @@ describe("a mirror that is configured while it runs", () => {
     expect(host.local.get("customInstructions")).to.equal("of bob");
   });
 
+  it("is off where that was asked for last", async () => {
+    install({ enabled: false });
+    void mirror.configure({ enabled: true });
+    await mirror.disable();
+    expect(mirror.status.state).to.equal("disabled");
+    await mirror.configure();
+    expect(mirror.status.state).to.equal("disabled");
+    void mirror.disable();
+    await mirror.enable();
+    await mirror.configure();
+    expect(mirror.status.state).to.equal("connecting");
+  });
+
+  it("is misconfigured where the host's settings cannot be read", () => {
+    const unreadable: HostSettings = {
+      given: () => {
+        throw new Error("The window is gone.");
+      },
+    };
+    expect(install({ settings: unreadable, userId: "" }).status.state).to.equal("misconfigured");
+  });
+
   it("stays closed", async () => {
     install();
     await mirror.close();
