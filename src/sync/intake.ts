@@ -81,18 +81,20 @@ export class Intake {
     return undefined;
   }
 
-  /** A save that is made now; `undefined`: it has changed nothing. */
-  take(write: PreparedWrite): PendingWrite | undefined {
-    return write.kind === "collection" ? this.#takeCollection(write) : this.#takeDocument(write);
+  /**
+   * A save that is made now; `undefined`: it has changed nothing.
+   * @param stamp Of a document that was saved before: when that was.
+   */
+  take(write: PreparedWrite, stamp?: Stamp): PendingWrite | undefined {
+    return write.kind === "collection" ? this.#takeCollection(write) : this.#takeDocument(write, stamp);
   }
 
   /**
    * The first save of a record, of another user, and each that empties it, are written down at once: a crash that keeps them from
    * arriving must not leave in doubt how old they are, nor have the next start undo what was emptied.
    */
-  #takeDocument(write: PreparedDocument): PendingDocument {
+  #takeDocument(write: PreparedDocument, stamp = this.#author.tick()): PendingDocument {
     const { redisKey, record, text } = write;
-    const stamp = this.#author.tick();
     const pending = this.toPending(write, stamp);
     const isOwnerNews = this.#ledger.own(record.name, redisKey);
     const isFirst = this.#ledger.get(redisKey) === undefined;

@@ -48,7 +48,7 @@ import { Restores } from "./restores.js";
 import { DEFAULT_TIMINGS, type SyncTimings } from "./timings.js";
 import { UnsentWrites } from "./unsent-writes.js";
 import { parseKey } from "./user-keys.js";
-import type { Version } from "./version.js";
+import { nextStamp, type Stamp, type Version } from "./version.js";
 import { WholeSaves } from "./whole-saves.js";
 import { type BufferLimits, WriteBuffer } from "./write-buffer.js";
 import {
@@ -361,6 +361,11 @@ export class RedisSyncService {
 
   /** The second half of `set`: the local write has succeeded. */
   submit(write: PreparedWrite): void {
+    this.#submit(write);
+  }
+
+  /** @param stamp Of a document that was saved before: when that was. */
+  #submit(write: PreparedWrite, stamp?: Stamp): void {
     if (this.#successor !== undefined) return this.#successor.takeOver(write);
     if (this.#closing !== undefined) return this.#drop(write, "closed", "the mirror was closed before");
     this.#counts.saves++;
@@ -372,7 +377,7 @@ export class RedisSyncService {
       const changesNothing = this.#foundEmpty.noteSave(write.redisKey, write.text);
       if (changesNothing) return this.#intake.noteOwner(write);
     }
-    const pending = this.#intake.take(write);
+    const pending = this.#intake.take(write, stamp);
     if (pending === undefined) return;
     this.#enqueue(pending);
     this.#drainUnlessPaused();
@@ -804,7 +809,9 @@ export class RedisSyncService {
   handOver(successor: RedisSyncService): void {
     this.#adoptions.letGo();
     this.#successor = successor;
-    for (const write of this.#unsent.all()) if (write.kind === "document") successor.takeOver(write);
+    for (const write of this.#unsent.all())
+      // Right after its own time: what another instance has saved since stays later, and what arrives of it from here does not.
+      if (write.kind === "document") successor.takeOver(write, nextStamp(write.stamp));
   }
 
   /** What is known of versions is written down now, and from here on no more: another engine goes on from there. */
@@ -812,8 +819,11 @@ export class RedisSyncService {
     this.#ledger.handOver(this.#author.latest);
   }
 
-  /** Goes on with a save that another engine has taken down. */
-  takeOver({ userId, record: { name }, ...write }: PreparedWrite): void {
+  /**
+   * Goes on with a save that another engine has taken down.
+   * @param stamp Of a document that was saved there already: when that was.
+   */
+  takeOver({ userId, record: { name }, ...write }: PreparedWrite, stamp?: Stamp): void {
     const record = this.#catalogue.find(name);
     if (record === undefined) return;
     const id = { userId, record, redisKey: this.#keySpace.keyOf({ userId, record: name }) };
@@ -821,7 +831,8 @@ export class RedisSyncService {
       // One that another definition makes a document of is compared when it is next read.
       if (isMerged(record))
         this.submit({ ...id, kind: "collection", snapshot: write.snapshot, source: write.source, bytes: 0 });
-    } else if (!isMerged(record)) this.submit({ ...id, kind: "document", text: write.text, bytes: write.bytes });
+    } else if (!isMerged(record))
+      this.#submit({ ...id, kind: "document", text: write.text, bytes: write.bytes }, stamp);
   }
 
   /** Flushes within the timeout, then lets go of the connection and of every timer. Idempotent; does not reject. */

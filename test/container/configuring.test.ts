@@ -88,6 +88,19 @@ describe("a mirror that is configured while it runs", () => {
     expect(told).to.deep.equal([]);
   });
 
+  it("does not make a save that was waiting later than what another instance has saved since", async () => {
+    const away = await RedisServer.start();
+    await away.kill();
+    const notes = new Notes();
+    install({ memento: new MemoryMemento(), redis: { port: away.port } });
+    await notes.save("customInstructions", "Mine, before.");
+    await untilEvent(mirror, "failed");
+    await saveBriefly(first.port, {}, { customInstructions: "Theirs, since." });
+    await mirror.configure({ redis: {} });
+    await mirror.sync({ timeoutMs: 5_000 });
+    expect(await first.get("roo:alice:customInstructions")).to.equal('"Theirs, since."');
+  });
+
   it("takes over a save whose local write is under way", async () => {
     install({ memento: new MemoryMemento() });
     const host = new Host();
