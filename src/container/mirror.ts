@@ -248,10 +248,20 @@ export class Mirror implements Disposable, AsyncDisposable {
   /**
    * Makes a kept version the mirror's current one; what it replaces is kept in turn. The answer is its value. An instance
    * whose local store has none adopts it by itself; where there is one, whether to replace it is the host's decision.
+   * @param id `local`: what the host is about to replace by it. Where that is not what the mirror has, it is kept too.
    * @throws VersionNotFoundError @throws UnreadableValueError and what `history` throws.
    */
-  async restore({ version, ...id }: { record: string; version: string; userId?: string }): Promise<unknown> {
-    return this.#activeService().restoreVersion(this.#identified(id), version);
+  async restore({
+    version,
+    local,
+    ...id
+  }: {
+    record: string;
+    version: string;
+    userId?: string;
+    local?: unknown;
+  }): Promise<unknown> {
+    return this.#activeService().restoreVersion(this.#identified(id), version, local);
   }
 
   /** The value of a version, which changes nothing. Throws what `restore` does. */

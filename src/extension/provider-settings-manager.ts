@@ -52,13 +52,7 @@ export class ProviderSettingsManager {
     return this.#exclusively(() => this.load());
   }
 
-  /** Puts other profiles in the place of all that are there. @throws TypeError if they are none. */
-  async replace(profiles: unknown): Promise<void> {
-    if (!isProviderProfiles(profiles)) throw new TypeError("Expected provider profiles");
-    await this.#exclusively(() => this.store(profiles));
-  }
-
-  /** Takes over what another instance has changed. */
+  /** Takes over what comes from the mirror. @throws TypeError if that are no profiles. */
   async takeOver(take: TakeRemote): Promise<void> {
     await this.#exclusively(async () => {
       const taken = take(await this.load());

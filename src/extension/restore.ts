@@ -1,7 +1,7 @@
 import type { Mirror, RecordVersion } from "../index.js";
 import { BUILT_IN_RECORDS } from "../sync/records.js";
 import type { CommandParts } from "./commands.js";
-import { isAdoptable, type KeptRecord, localValueOf, adoptVersion } from "./kept-record.js";
+import { isAdoptable, type KeptRecord, localValueOf, adoptVersion, replacedBy } from "./kept-record.js";
 import { previewTexts } from "./preview.js";
 import { describeBytes, describeReason, describeSpan, describeTime } from "./reasons.js";
 import { describeHealth, reportHealth } from "./status-view.js";
@@ -31,7 +31,7 @@ export async function restore(parts: CommandParts, target: unknown): Promise<voi
     // Only what is in Redis can be brought back from there.
     const sent = await mirror.flush({ timeoutMs: PATIENCE_MS });
     if (!sent.flushed) return sent.reason;
-    await mirror.restore({ record, version: version.version });
+    await mirror.restore({ record, version: version.version, local: await localValueOf(parts, record) });
     await adoptVersion(parts, record, value);
     return undefined;
   });
@@ -70,16 +70,13 @@ function activeMirror({ window, mirror }: CommandParts): Mirror | undefined {
 }
 
 /** The answer is the version's value. */
-async function showPreview(
-  { window, context, stores }: CommandParts,
-  mirror: Mirror,
-  kept: KeptRecord,
-): Promise<unknown> {
+async function showPreview(parts: CommandParts, mirror: Mirror, kept: KeptRecord): Promise<unknown> {
+  const { window } = parts;
   const t = window.translate;
   const { record, version } = kept;
   const value = await mirror.readVersion({ record, version: version.version });
-  const local = await localValueOf({ context, stores }, record);
-  const [before = "", after = ""] = previewTexts(record, local, value);
+  const local = await localValueOf(parts, record);
+  const [before = "", after = ""] = previewTexts(record, local, replacedBy(parts, record, local, value));
   await window.documents.compare(
     t("{record}: on this machine ↔ Redis, {time}", { record, time: describeTime(version.savedAt) }),
     { name: `${record}.local.json`, text: before },

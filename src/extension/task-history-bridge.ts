@@ -34,13 +34,7 @@ export class TaskHistoryBridge {
     await this.#modify(context, (history) => history.filter((item) => item.id !== id));
   }
 
-  /** Puts another history in the place of the one that is there. @throws TypeError if it is none. */
-  static async replace(context: HostContext, history: unknown): Promise<void> {
-    if (!isHistory(history)) throw new TypeError("Expected an array of history items");
-    await this.#exclusively(() => this.updateTaskHistory(context, history));
-  }
-
-  /** Takes over what another instance has changed. */
+  /** Takes over what comes from the mirror. @throws TypeError if that is no history. */
   static async takeOver(context: HostContext, take: TakeRemote): Promise<void> {
     await this.#exclusively(async () => {
       const taken = take(context.globalState.get(STATE_KEY));

@@ -1,6 +1,6 @@
 import { type Clock, withDeadline } from "./clock.js";
 import type { Codec } from "./codec.js";
-import { ConnectionLostError, VersionNotFoundError } from "./errors.js";
+import { ConnectionLostError, UnreadableValueError, VersionNotFoundError } from "./errors.js";
 import { isMerged, type RecordDefinition } from "./records.js";
 import type { RedisGateway, StoredValue } from "./redis-gateway.js";
 import { type ReplayGuard, versionOf } from "./replay-guard.js";
@@ -66,6 +66,16 @@ export class RecordHistory {
     this.#replayGuard?.expectNotOpen(record, redisKey, stored);
     const savedAs = version === UNKNOWN_VERSION ? undefined : version;
     return this.#answered(this.#codec.decode(record, redisKey, stored, savedAs));
+  }
+
+  /** The value of the current version; `undefined`: there is none that can be read. @throws what `list` throws. */
+  async readCurrent(record: RecordDefinition, redisKey: string): Promise<unknown> {
+    const { version } = await this.#answered(this.#readCurrent(record, redisKey));
+    if (version === undefined) return undefined;
+    return this.read(record, redisKey, version).catch((error: unknown) => {
+      if (error instanceof UnreadableValueError || error instanceof VersionNotFoundError) return undefined;
+      throw error;
+    });
   }
 
   async #readCurrent(record: RecordDefinition, redisKey: string): Promise<Pick<StoredValue, "value" | "version">> {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { type AdoptRemote, Adoptions } from "./adoptions.js";
 import { AskedInVain } from "./asked-in-vain.js";
 import { Author } from "./author.js";
@@ -58,6 +59,7 @@ import {
   type PendingWrite,
   type PreparedWrite,
   type Refusal,
+  valueOf,
 } from "./writes.js";
 
 /** After so long an attempt is given up, whatever holds it: longer than one takes on a link that is slow and works. */
@@ -971,19 +973,34 @@ export class RedisSyncService {
   /**
    * Makes a kept version the current one again; what it replaces is kept. The answer is its value, for the local store:
    * an instance that has none adopts it by itself. Throws what `readVersion` does.
+   * @param local What the value is to take the place of in the local store: where it is not what Redis has, it is kept too.
    */
-  async restoreVersion(id: RecordId, version: Version): Promise<unknown> {
+  async restoreVersion(id: RecordId, version: Version, local?: unknown): Promise<unknown> {
     const value = await this.readVersion(id, version);
     const prepared = this.prepare(id, value);
     if (prepared === undefined) return value;
-    if (this.#closing !== undefined) throw new ConnectionLostError("The mirror is closed.");
+    await this.#keep(id, local);
     this.#askedInVain.forget(prepared.redisKey);
     this.#broughtBack.add(prepared.redisKey);
+    await this.#replace(prepared);
+    return value;
+  }
+
+  /** Sees to it that what the local store holds is what Redis has, so that it is kept when that is replaced. */
+  async #keep(id: RecordId, local: unknown): Promise<void> {
+    const prepared = local === undefined ? undefined : this.prepare(id, local);
+    if (prepared === undefined) return;
+    const record = this.#expectRecord(id);
+    const current = await this.#history.readCurrent(record, this.#keySpace.keyOf(id));
+    if (!isDeepStrictEqual(current, valueOf(prepared))) await this.#replace(prepared);
+  }
+
+  async #replace(prepared: PreparedWrite): Promise<void> {
+    if (this.#closing !== undefined) throw new ConnectionLostError("The mirror is closed.");
     const write = this.#intake.replace(prepared);
     this.#enqueue(write);
     const result = await this.#waitFor([write], this.#timings.closeTimeoutMs);
     if (!result.flushed) throw new ConnectionLostError(`The version is not restored yet: ${result.reason}.`);
-    return value;
   }
 
   #expectRecord({ record: name }: RecordId): RecordDefinition {

@@ -35,6 +35,12 @@ export interface PreparedCollection extends Write {
 /** A save whose value has been taken down and which is not yet handed in. */
 export type PreparedWrite = PreparedDocument | PreparedCollection;
 
+/** What was taken down, as JSON has it. */
+export function valueOf(write: PreparedWrite): unknown {
+  if (write.kind === "document") return write.text === undefined ? undefined : JSON.parse(write.text);
+  return [...(write.snapshot?.items.values() ?? [])].map(({ text }) => JSON.parse(text) as unknown);
+}
+
 interface Pending {
   readonly bytes: number;
   /** The order of the saves in this process: tells a save from a later one of the same key. */

@@ -43,6 +43,11 @@ describe("in a window with a real server", () => {
     window.picks = (_title, choices) => (choices.find(({ value }) => value === record) ?? choices[index])!.value;
   }
 
+  async function valuesOf({ mirror }: ExtensionWindow, record: string): Promise<unknown[]> {
+    const versions = await mirror.history({ record });
+    return Promise.all(versions.map(({ version }) => mirror.readVersion({ record, version })));
+  }
+
   describe("Restore from Redis", () => {
     it("shows a version beside what is here, asks, takes it over, and can be undone", async () => {
       const extension = await open();
@@ -62,10 +67,7 @@ describe("in a window with a real server", () => {
       await extension.mirror.flush({ timeoutMs: 5_000 });
       expect(await server.get("roo:alice:customInstructions")).to.equal('"first"');
 
-      const versions = await extension.mirror.history({ record: "customInstructions" });
-      const values = await Promise.all(
-        versions.map(({ version }) => extension.mirror.readVersion({ record: "customInstructions", version })),
-      );
+      const values = await valuesOf(extension, "customInstructions");
       expect(values).to.include("second, not sent yet");
       picking(extension, "customInstructions", values.indexOf("second, not sent yet"));
       await extension.window.run("redisMirrored.restore");
@@ -88,10 +90,10 @@ describe("in a window with a real server", () => {
       const extension = await open();
       const { providerSettings, taskHistory } = extension.stores;
       const tasks = [taskOf("a", 1), taskOf("b", 2)];
-      await taskHistory.replace(extension.context, tasks);
+      await taskHistory.updateTaskHistory(extension.context, tasks);
       await providerSettings.saveProfile("work", { apiProvider: "anthropic", apiKey: CANARY });
       await extension.mirror.sync({ timeoutMs: 5_000 });
-      await taskHistory.replace(extension.context, []);
+      await taskHistory.updateTaskHistory(extension.context, []);
       await extension.mirror.flush({ timeoutMs: 5_000 });
       // By an instance that has not seen them, as of a fresh machine.
       await saveBriefly(server.port, {}, { provider: { currentApiConfigName: "x", apiConfigs: { x: {} } } });
@@ -134,6 +136,45 @@ describe("in a window with a real server", () => {
       await extension.window.run("redisMirrored.restore");
       const modes = extension.stores.contextProxy.get<{ slug: string }[]>("customModes")!;
       expect(modes.map(({ slug }) => slug)).to.deep.equal(["old", "of the project"]);
+    });
+
+    it("keeps the tasks that are too old to be mirrored, and shows that they stay", async () => {
+      const extension = await open();
+      const { taskHistory } = extension.stores;
+      const tasks = Array.from({ length: 52 }, (_, index) => taskOf(`t${index}`, index));
+      await taskHistory.updateTaskHistory(extension.context, tasks);
+      await extension.mirror.flush({ timeoutMs: 5_000 });
+      picking(extension, "taskHistory", 0);
+      await extension.window.run("redisMirrored.restore");
+      const ids = (await taskHistory.getTaskHistory(extension.context)).map(({ id }) => id);
+      expect(ids.sort()).to.deep.equal(tasks.map(({ id }) => id).sort());
+      expect(extension.window.compared.at(-1)!.right.text).to.contain('"t0"').and.to.contain('"t51"');
+    });
+
+    it("keeps in Redis what it replaces also where another instance has overwritten that, having seen it", async () => {
+      const extension = await open();
+      await extension.stores.contextProxy.update("customInstructions", "here");
+      await extension.mirror.flush({ timeoutMs: 5_000 });
+      const other = await open();
+      await other.stores.contextProxy.update("customInstructions", "there");
+      await other.mirror.flush({ timeoutMs: 5_000 });
+      // Decorated calls go to the mirror that was opened last: the first window again, which is not told of it.
+      await other.close();
+      picking(extension, "customInstructions", 0);
+      await extension.window.run("redisMirrored.restore");
+      expect(extension.stores.contextProxy.get("customInstructions")).to.equal("there");
+      expect(await valuesOf(extension, "customInstructions")).to.deep.equal(["there", "here", "there"]);
+    });
+
+    it("keeps in Redis what it replaces also where that was saved while the mirror was off", async () => {
+      await saveBriefly(server.port, {}, { provider: { currentApiConfigName: "x", apiConfigs: { x: {} } } });
+      const extension = await open({ set: { enabled: false } });
+      await extension.stores.providerSettings.saveProfile("work", { apiKey: CANARY });
+      await extension.mirror.enable();
+      picking(extension, "provider", 0);
+      await extension.window.run("redisMirrored.restore");
+      expect((await extension.stores.providerSettings.listProfiles()).map(({ name }) => name)).to.deep.equal(["x"]);
+      expect(JSON.stringify(await valuesOf(extension, "provider"))).to.contain(CANARY);
     });
 
     it("changes nothing where what it would replace is not in Redis", async () => {
