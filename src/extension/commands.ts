@@ -1,3 +1,4 @@
+import { ignoringErrors } from "../aspect/intercepted-call.js";
 import type { Mirror, MirrorOptions } from "../index.js";
 import { MirrorError } from "../sync/errors.js";
 import type { MirrorLog } from "./mirror-log.js";
@@ -44,10 +45,19 @@ const WALKTHROUGH = "redis-mirrored.redis-mirrored#redisMirrored.start";
 /** Offers all commands but those for keys. */
 export function contributeCommands(parts: CommandParts): void {
   const { context, window } = parts;
-  for (const [name, run] of Object.entries(COMMANDS))
-    context.subscriptions.push(
-      window.register(`redisMirrored.${name}`, (target) => reporting(window, () => run(parts, target))),
-    );
+  for (const [name, run] of Object.entries(COMMANDS)) offer(context, window, name, (target) => run(parts, target));
+}
+
+/** One that the window refuses is no reason to do without the others. */
+export function offer(
+  { subscriptions }: Pick<HostContext, "subscriptions">,
+  window: HostWindow,
+  name: string,
+  run: (target: unknown) => Promise<unknown>,
+): void {
+  ignoringErrors(() =>
+    subscriptions.push(window.register(`redisMirrored.${name}`, (target) => reporting(window, () => run(target)))),
+  );
 }
 
 /** A command that fails says so, and nothing that should not be seen. */

@@ -28,7 +28,14 @@ export class ContextProxy {
   })
   async initialize(): Promise<void> {
     for (const key of CACHED_STATE_KEYS) this.#state.set(key, this.#context.globalState.get(key));
-    await Promise.all(SECRET_KEYS.map(async (key) => this.#secrets.set(key, await this.#context.secrets.get(key))));
+    await Promise.all(SECRET_KEYS.map((key) => this.#loadSecret(key)));
+  }
+
+  async #loadSecret(key: string): Promise<void> {
+    const before = this.#secrets.get(key);
+    const stored = await this.#context.secrets.get(key);
+    // One that was saved meanwhile is newer than the answer.
+    if (this.#secrets.get(key) === before) this.#secrets.set(key, stored);
   }
 
   get<T>(key: string): T | undefined {

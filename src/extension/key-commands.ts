@@ -2,7 +2,7 @@ import type { Mirror } from "../index.js";
 import { SECRET_NAME } from "../container/key-stores.js";
 import { KeyRingError } from "../sync/errors.js";
 import { generateKey, type MirrorKey, parseKeys } from "../sync/key-ring.js";
-import { describeFailure, reporting } from "./commands.js";
+import { describeFailure, offer } from "./commands.js";
 import { describeRotation, reencryptUser, surveyUser } from "./key-rotation.js";
 import { keyText, MirrorKeys } from "./mirror-keys.js";
 import type { HostContext } from "./roo-types.js";
@@ -13,11 +13,12 @@ import type { HostWindow } from "./window.js";
  * @param onImported What may be readable by now is loaded. Does not reject.
  */
 export function contributeKeyCommands(
-  { secrets, subscriptions }: HostContext,
+  context: HostContext,
   mirror: Mirror | undefined,
   window: HostWindow | undefined,
   onImported: () => Promise<void> = async () => {},
 ): void {
+  const { secrets, subscriptions } = context;
   const keys = new MirrorKeys(secrets, mirror);
   subscriptions.push(secrets.onDidChange(({ key }) => void (key === SECRET_NAME && keys.reload())));
   if (window === undefined) return;
@@ -26,8 +27,7 @@ export function contributeKeyCommands(
     importKey: async () => (await importKey(window, keys)) && onImported(),
     rotateKey,
   };
-  for (const [name, run] of Object.entries(commands))
-    subscriptions.push(window.register(`redisMirrored.${name}`, () => reporting(window, () => run(window, keys))));
+  for (const [name, run] of Object.entries(commands)) offer(context, window, name, () => run(window, keys));
 }
 
 /** Copies the key that encrypts, for another machine. */

@@ -7,6 +7,7 @@ import {
   taskOf,
 } from "../support/extension-window.js";
 import { FakeSecrets } from "../support/fake-secrets.js";
+import { FakeWindow } from "../support/fake-window.js";
 import { KEY, saveBriefly, untilEvent } from "../support/mirrors.js";
 import { RedisServer } from "../support/redis-server.js";
 import { until } from "../support/until.js";
@@ -45,6 +46,29 @@ describe("the settings of the window", () => {
     opened.push(window);
     return window;
   }
+
+  it("do not bring back a secret from before one that is saved while they apply", async () => {
+    const { contextProxy } = (await open()).stores;
+    await contextProxy.storeSecret("apiKey", "before");
+    const loading = contextProxy.initialize();
+    await Promise.all([contextProxy.storeSecret("apiKey", "now"), loading]);
+    expect(contextProxy.getSecret("apiKey")).to.equal("now");
+  });
+
+  it("offer every command that the window takes, whichever it refuses", async () => {
+    const window = new FakeWindow();
+    const register = window.register.bind(window);
+    const refused = ["redisMirrored.showMenu", "redisMirrored.showKey"];
+    window.register = (command, run) => {
+      if (refused.includes(command)) throw new Error(`command '${command}' already exists`);
+      return register(command, run);
+    };
+    await open({ window });
+    expect([...window.commands.keys()]).to.include.members([
+      "redisMirrored.openWalkthrough",
+      "redisMirrored.rotateKey",
+    ]);
+  });
 
   it("go before the environment, which counts where nothing is set", async () => {
     const env = { REDIS_HOST: "127.0.0.1", REDIS_PORT: String(second.port), ROO_USER_ID: "alice", REDIS_DB: "3" };
