@@ -187,8 +187,14 @@ export class Mirror implements Disposable, AsyncDisposable {
     if (leaving !== undefined && this.#binding.kind === "active") {
       // Before the other is made, which reads it then.
       leaving.writeDownForSuccessor();
-      leaving.handOver(this.container.get<RedisSyncService>(TOKENS.RedisSyncService));
-      if (interceptor instanceof RedisSyncInterceptor) this.#takeOverRestores(interceptor);
+      try {
+        leaving.handOver(this.container.get<RedisSyncService>(TOKENS.RedisSyncService));
+        if (interceptor instanceof RedisSyncInterceptor) this.#takeOverRestores(interceptor);
+      } catch {
+        // Options of which no engine can be made, which are not looked at before: records that are none, say.
+        this.#letGo();
+        this.#binding = this.#bindNoop(UNREADABLE_OPTIONS);
+      }
     }
     this.#events.emit("status", this.status);
     await leaving?.close();

@@ -267,6 +267,18 @@ describe("a mirror that is configured while it runs", () => {
     expect(mirror.status.state).to.equal("connecting");
   });
 
+  it("leaves no connection behind where no engine can be made of the new options", async () => {
+    install();
+    await new Notes().save("customInstructions", "x");
+    await mirror.flush();
+    await mirror.configure({ records: [null as never] });
+    expect(mirror.status.state).to.equal("misconfigured");
+    const client = await first.client();
+    await until("the connection is gone", async () =>
+      (await client.clientList()).every(({ name }) => name !== "redis-mirrored"),
+    );
+  });
+
   it("is misconfigured where the host's settings cannot be read", () => {
     const unreadable: HostSettings = {
       given: () => {
