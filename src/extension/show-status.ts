@@ -1,4 +1,5 @@
 import type { Mirror } from "../index.js";
+import { isShowableHost } from "../sync/plaintext.js";
 import { nameOf } from "../sync/redis-address.js";
 import { describeBytes, describeTime } from "./reasons.js";
 import { describeHealth, reportHealth } from "./status-view.js";
@@ -38,7 +39,8 @@ function placeOf(mirror: Mirror | undefined, { translate: t }: HostWindow): stri
   const servers = address.cluster ?? address.sentinels?.endpoints ?? [address];
   const lines = [
     t("Server: {servers}, database {database}", {
-      servers: servers.map(nameOf).join(", "),
+      // The document is passed on, and what is no host's name may be a URL with a password in it.
+      servers: servers.map(({ host, port }) => nameOf({ host: isShowableHost(host) ? host : "?", port })).join(", "),
       database: address.database,
     }),
     address.tls === undefined ? t("TLS: no") : t("TLS: yes"),

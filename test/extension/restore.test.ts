@@ -314,6 +314,12 @@ describe("in a window with a real server", () => {
       .and.to.contain("Saves taken: 1");
   });
 
+  it("Show Status does not show what stands for a host and is none", async () => {
+    const extension = await open({ redis: { host: `app:${CANARY}@redis.example` } });
+    await extension.window.run("redisMirrored.showStatus");
+    expect(extension.window.read[0]).to.have.property("text").that.contains("Server: ?:6379, database 0");
+  });
+
   describe("Test Connection", () => {
     it("says that all is well, and what was found to the log", async () => {
       const extension = await open();
