@@ -32,7 +32,7 @@ export async function activate(context: HostContext, options: MirrorOptions = {}
   const window = await openVsCodeWindow();
   // Fills the caches: there is no mirror yet.
   await stores.contextProxy.initialize();
-  starting = start({ context, stores, window, options });
+  starting = start({ context, stores, window, options }).catch(() => {});
   if (window === undefined) await starting;
   return {
     ...stores,
@@ -45,7 +45,8 @@ export async function activate(context: HostContext, options: MirrorOptions = {}
 
 /** VS Code waits for it, for a few seconds at most: enough for the last save to arrive. */
 export async function deactivate(): Promise<void> {
-  await starting;
+  // Once it is installed there is nothing to wait for: what is still loaded then may never come.
+  if (mirror === undefined) await starting;
   await mirror?.close();
   mirror = undefined;
 }

@@ -73,7 +73,13 @@ export class VsCodeWindow implements HostWindow {
   }
 
   announce(commands: readonly string[]): void {
-    for (const command of commands) this.#announced.set(command, new AnnouncedCommand(this.#vscode, command));
+    for (const command of commands) {
+      try {
+        this.#announced.set(command, new AnnouncedCommand(this.#vscode, command));
+      } catch {
+        // Somebody else has it: no reason to do without the others, nor without the mirror.
+      }
+    }
   }
 
   register(command: string, run: Run): Disposable {

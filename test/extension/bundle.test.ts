@@ -92,6 +92,27 @@ const { activate, deactivate } = require(process.argv[1]);
 })();
 `;
 
+// The same, where somebody else has a command of that name, and the profiles never come.
+const HANGING = `${VS_CODE.slice(0, VS_CODE.indexOf("const { activate, deactivate }"))
+  .replace(
+    "registerCommand: (name, run) => (",
+    "registerCommand: (name, run) => { if (name.endsWith('showStatus')) throw new Error('it exists'); return (",
+  )
+  .replace("commands.delete(name) }),", "commands.delete(name) }); },")}
+const { activate, deactivate } = require(process.argv[1]);
+(async () => {
+  const { openFileContext } = await import(process.argv[2]);
+  const context = await openFileContext(process.argv[3]);
+  const get = context.secrets.get.bind(context.secrets);
+  context.secrets.get = (key) => (key === "roo_cline_config_api_config" ? new Promise(() => {}) : get(key));
+  const api = await activate(context, { userId: "hanging" });
+  while (api.mirror === undefined) await new Promise(setImmediate);
+  await api.contextProxy.update("customInstructions", "the last");
+  await deactivate();
+  console.log("deactivated", commands.size);
+})();
+`;
+
 interface Seen {
   registered: string[];
   /** How many commands there are at the end. */
@@ -138,6 +159,19 @@ describe("the bundled extension", () => {
       encoding: "utf8",
     });
     expect(stdout.trim()).to.equal("0");
+  });
+
+  it("is deactivated while something is still loaded that never comes, and does without a command that is taken", async () => {
+    const files = [
+      join(DIST, "bundle/extension.cjs"),
+      join(DIST, "extension/file-context.js"),
+      join(folder, "hanging"),
+    ];
+    const env = { ...process.env, REDIS_HOST: "127.0.0.1", REDIS_PORT: String(server.port) };
+    const options = { env, encoding: "utf8", timeout: 10_000 } as const;
+    const { stdout, stderr } = spawnSync(process.execPath, ["-e", HANGING, ...files], options);
+    expect([stdout, stderr]).to.deep.equal(["deactivated 14\n", ""]);
+    expect(await server.get("roo:hanging:customInstructions")).to.equal('"the last"');
   });
 
   it("offers its commands in VS Code's window, by the time it is activated", async () => {
