@@ -383,6 +383,18 @@ describe("export and import", function () {
     ]);
   });
 
+  it("say that nothing was put back where Redis takes nothing", async () => {
+    await saveBriefly(server.port, {}, { customInstructions: "Be brief." });
+    await run("export", "--output", file);
+    const client = await server.client();
+    await client.flushAll();
+    await client.configSet("maxmemory", "1");
+    const { status, stdout } = await run("import", file, "--yes");
+    await client.configSet("maxmemory", "0");
+    expect(stdout).to.match(/roo:alice:customInstructions: not put back: .+\nNothing was put back\.\n$/);
+    expect(status).to.equal(1);
+  });
+
   it("refuse what is no file", async () => {
     mkdirSync(file);
     expect((await run("import", file)).stderr).to.equal(`Expected ${file} to be a file.\n`);

@@ -28,9 +28,15 @@ describe("the doctor, of what needs no Redis", () => {
 
   it("says that the mirror is off, by what, and looks at the rest all the same", async () => {
     const off = await findingsOf({ env: { REDIS_ENABLED: "false", REDIS_PORT: String(NOBODY) } });
-    expectOne(off, "settings", "note", "switched off by `REDIS_ENABLED`", "Set REDIS_ENABLED to true, or remove it.");
+    expectOne(
+      off,
+      "settings",
+      "warning",
+      "switched off by `REDIS_ENABLED`",
+      "Set REDIS_ENABLED to true, or remove it.",
+    );
     expectOne(off, "reach", "error", "refuses connections");
-    expectOne(await findingsAt(NOBODY, { enabled: false }), "settings", "note", "switched off by `enabled`");
+    expectOne(await findingsAt(NOBODY, { enabled: false }), "settings", "warning", "switched off by `enabled`");
     // What is wrong counts too, if one wants it on.
     const wrong = await findingsOf({ env: { REDIS_ENABLED: "false", REDIS_PORT: "x" } });
     expectOne(wrong, "settings", "error", "REDIS_PORT");

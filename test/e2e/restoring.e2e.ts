@@ -26,7 +26,8 @@ describe("a machine that has nothing yet", () => {
   });
 
   it("finds the tasks and the instructions of the other one", async () => {
-    expect(await second.showLocal()).to.equal("Tasks: t2 t1. Profiles: default. Instructions: Answer briefly.");
+    const restored = "Tasks: t2 t1. Profiles: default. Instructions: Answer briefly.";
+    await until("both are there", async () => (await second.showLocal()) === restored, 20_000);
   });
 
   it("finds the profiles too, once it has the key, and has harmed none before", async () => {

@@ -45,7 +45,7 @@ describe("VS Code's window", () => {
       }),
       "redisMirrored.showMenu",
     );
-    const hostile = "[Click](command:workbench.action.quit) $(flame) <b> `a` *b*\n# c";
+    const hostile = "[Click](command:workbench.action.quit) $(flame) <b> `a` *b*\n# c https://a.example";
     shown.show({
       icon: "warning",
       text: "Redis Mirror",
@@ -56,7 +56,7 @@ describe("VS Code's window", () => {
     const tooltip = item.tooltip as unknown as FakeMarkdown;
     expect(tooltip).to.include({ isTrusted: false, supportHtml: false, supportThemeIcons: false, value: undefined });
     expect(tooltip.parts.map(([, text]) => text).join("")).to.equal(
-      "**Heading**\n\n\\[Click\\]\\(command:workbench.action.quit\\) $\\(flame\\) \\<b\\> \\`a\\` \\*b\\* \\# c",
+      String.raw`**Heading**${"\n\n"}\[Click\]\(command\:workbench\.action\.quit\) \$\(flame\) \<b\> ${"\\`a\\`"} \*b\* \# c https\:\/\/a\.example`,
     );
     expect(item).to.deep.include({
       text: "$(warning) Redis Mirror",

@@ -83,9 +83,9 @@ async function run(
     : plans;
   if (json) sayJson({ userId, isDone, records: done.map(toEntry) });
   else if (isDone) {
-    for (const [index, plan] of done.entries())
-      if (plan !== plans[index]) say(`${shownKey(plan.redisKey)}: not put back: ${printable(plan.reason!)}`);
-    say("Done.");
+    const failed = done.filter((plan, index) => plan !== plans[index]);
+    for (const { redisKey, reason } of failed) say(`${shownKey(redisKey)}: not put back: ${printable(reason!)}`);
+    say(failed.length === 0 ? "Done." : done.some(isWork) ? "Done, but for that." : "Nothing was put back.");
   }
   return done.some(({ kind, leftOut = [] }) => kind === "refuse" || leftOut.length > 0) ? 1 : 0;
 }

@@ -3,7 +3,7 @@ import { readSettings } from "../../settings/resolve-settings.js";
 import type { Settings } from "../../settings/settings.js";
 import type { SettingSource } from "../../settings/settings-reader.js";
 import { printable } from "../../sync/printable.js";
-import { error, type Findings, note, ok } from "../finding.js";
+import { error, type Findings, ok, warning } from "../finding.js";
 import { nameOfSetting } from "../visit.js";
 
 /**
@@ -27,7 +27,7 @@ export async function* checkSettings(
     return undefined;
   }
   if ("settings" in asTheyAre && !asTheyAre.settings.isEnabled)
-    yield note(
+    yield warning(
       "settings",
       `The mirror is switched off by \`${enabling}\`: nothing is mirrored.`,
       `Set ${enabling} to true, or remove it.`,

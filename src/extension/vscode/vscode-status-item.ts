@@ -39,6 +39,7 @@ function toMarkdown(
   return markdown;
 }
 
+/** Each character that means something in Markdown anywhere, also those by which addresses become links. */
 function asText(line: string): string {
-  return line.replace(/\s+/g, " ").replace(/[\\`*_{}[\]()#+\-!~<>|&]/g, "\\$&");
+  return line.replace(/\s+/g, " ").replace(/[!-/:-@[-`{-~]/g, "\\$&");
 }
