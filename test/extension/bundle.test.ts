@@ -79,6 +79,7 @@ const { activate, deactivate } = require(process.argv[1]);
   const context = await openFileContext(process.argv[3]);
   const api = await activate(context, { userId: "bundled", env: { REDIS_HOST: "nowhere.invalid" } });
   const registered = [...commands.keys()];
+  const isMirrorLoaded = Object.keys(require.cache).some((file) => file.endsWith("mirror.cjs"));
   await api.ready;
   await new Promise(setImmediate);
   const { providerSettings, mirror } = api;
@@ -88,7 +89,7 @@ const { activate, deactivate } = require(process.argv[1]);
   const kept = await context.secrets.get("redisMirrored.key");
   await deactivate();
   await context.dispose();
-  console.log(JSON.stringify({ registered, left: commands.size, seen, kept }));
+  console.log(JSON.stringify({ registered, isMirrorLoaded, left: commands.size, seen, kept }));
 })();
 `;
 
@@ -115,6 +116,8 @@ const { activate, deactivate } = require(process.argv[1]);
 
 interface Seen {
   registered: string[];
+  /** When it is activated. */
+  isMirrorLoaded: boolean;
   /** How many commands there are at the end. */
   left: number;
   seen: [name: string, ...args: unknown[]][];
@@ -174,18 +177,19 @@ describe("the bundled extension", () => {
     expect(await server.get("roo:hanging:customInstructions")).to.equal('"the last"');
   });
 
-  it("offers its commands in VS Code's window, by the time it is activated", async () => {
+  it("offers its commands in VS Code's window by the time it is activated, which waits for no mirror", async () => {
     const own = join(folder, "in-vscode");
     const files = [join(DIST, "bundle/extension.cjs"), join(DIST, "extension/file-context.js"), own];
     const env = { ...process.env, REDIS_HOST: "127.0.0.1", REDIS_PORT: String(server.port), TYPED: KEY };
     const { stdout, stderr } = spawnSync(process.execPath, ["-e", VS_CODE, ...files], { env, encoding: "utf8" });
     expect(stderr).to.equal("");
     const printed = stdout.trim();
-    const { registered, left, seen, kept } = JSON.parse(printed) as Seen;
+    const { registered, isMirrorLoaded, left, seen, kept } = JSON.parse(printed) as Seen;
     const manifest = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as {
       contributes: { commands: { command: string }[] };
     };
     expect(registered).to.have.members(manifest.contributes.commands.map(({ command }) => command));
+    expect(isMirrorLoaded).to.equal(false);
     expect(left).to.equal(0);
 
     const [fresh, imported, made, ...others] = kept.split(",");
