@@ -32,6 +32,7 @@ describe("a machine that has nothing yet", () => {
 
   it("finds the profiles too, once it has the key, and has harmed none before", async () => {
     const { workbench } = second;
+    const stored = redisCli(first.redis, "GET", "roo:alice:provider");
     await workbench.runCommand("Redis Mirror: Import Mirror Key");
     await workbench.type(key);
     await workbench.notification("encrypts from now on");
@@ -41,6 +42,7 @@ describe("a machine that has nothing yet", () => {
       async () => (await second.showLocal()).includes("Profiles: default work"),
       20_000,
     );
+    expect(redisCli(first.redis, "GET", "roo:alice:provider")).to.equal(stored);
   });
 
   it("gets back what was emptied by mistake, by Restore from Redis…, which shows first what would change", async () => {

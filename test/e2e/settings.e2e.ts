@@ -34,7 +34,13 @@ describe("the settings, changed while VS Code runs", () => {
   });
 
   it("name another user at once", async () => {
-    session.code.change({ "redisMirrored.userId": "bob" });
+    const { workbench, code } = session;
+    code.change({ "redisMirrored.userId": "bob" });
+    // The editor looks at the file when it is told that it has changed.
+    await until("it is bob's", async () => {
+      await workbench.runCommand("Redis Mirror: Show Status");
+      return (await workbench.editorText()).includes("User: bob");
+    });
     await session.saveInstructions("Answer briefly.");
     await until("bob's is there", async () => redisCli(session.redis, "EXISTS", "roo:bob:customInstructions") === "1");
     expect(redisCli(session.redis, "EXISTS", "roo:alice:customInstructions")).to.equal("0");
