@@ -85,7 +85,9 @@ describe("what a bundled and minified host is told of Redis", () => {
   it("is a refusal of one record alone, while the others arrive", async () => {
     server = await RedisServer.start("--user", "app", "on", ">secret", "+@all", "~roo:alice:customModes", "~roo:*:~*");
     const told = await run(server.port, { REDIS_USERNAME: "app", REDIS_PASSWORD: "secret" });
-    expect(told.held).to.deep.equal([["customInstructions", "Redis refused: NOPERM."]]);
+    // Once, or twice where the window was over before the flush, which tries again.
+    const held = new Set(told.held.map((each) => each.join(": ")));
+    expect([...held]).to.deep.equal(["customInstructions: Redis refused: NOPERM."]);
     expect(told).to.deep.include({ failed: [], state: "connected", sentKeys: 1 });
     expect(await server.get("roo:alice:customModes")).to.equal('[{"slug":"first"}]');
   });
