@@ -10,7 +10,13 @@ import { consoleLogger } from "../settings/logger.js";
 import type { MirrorOptions } from "../settings/options.js";
 import { resolveSettings } from "../settings/resolve-settings.js";
 import { describeProblem, type Settings, type SettingsResult } from "../settings/settings.js";
-import { MirrorEmitter, type MirrorEvents, type MirrorListener, type MirrorStatus } from "../sync/mirror-events.js";
+import {
+  MirrorEmitter,
+  NOTHING_DONE,
+  type MirrorEvents,
+  type MirrorListener,
+  type MirrorStatus,
+} from "../sync/mirror-events.js";
 import type { RecordId } from "../sync/keys.js";
 import type { FlushResult } from "../sync/flush-waiters.js";
 import type { RecordVersion } from "../sync/record-history.js";
@@ -91,17 +97,7 @@ export class Mirror implements Disposable, AsyncDisposable {
 
   get #statusOfBinding(): MirrorStatus {
     const binding = this.#binding;
-    const nothing = {
-      since: binding.since,
-      pending: 0,
-      pendingBytes: 0,
-      saves: 0,
-      batches: 0,
-      sentKeys: 0,
-      sentBytes: 0,
-      savedBytes: 0,
-      breaker: "closed" as const,
-    };
+    const nothing = { since: binding.since, ...NOTHING_DONE };
     if (binding.kind === "active") {
       const { warnings } = binding;
       return { state: "connecting", ...nothing, ...(warnings.length > 0 && { warnings }) };

@@ -1,4 +1,5 @@
 import type { MirrorStatus } from "../index.js";
+import { NOTHING_DONE } from "../sync/mirror-events.js";
 import {
   type Cause,
   causeOf,
@@ -28,18 +29,7 @@ export function reportHealth(status: MirrorStatus | undefined, userId: string | 
   return { health: healthOf(known, userId), cause: causeOf(known), status: known, userId };
 }
 
-const DISABLED: MirrorStatus = {
-  state: "disabled",
-  since: new Date(0),
-  pending: 0,
-  pendingBytes: 0,
-  saves: 0,
-  batches: 0,
-  sentKeys: 0,
-  sentBytes: 0,
-  savedBytes: 0,
-  breaker: "closed",
-};
+const DISABLED: MirrorStatus = { state: "disabled", since: new Date(0), ...NOTHING_DONE };
 
 function healthOf({ state, pending, reason }: MirrorStatus, userId: string | undefined): MirrorHealth {
   if (state === "disabled" || state === "misconfigured" || state === "degraded") return state;

@@ -32,6 +32,18 @@ export interface MirrorStatus {
   readonly warnings?: readonly string[];
 }
 
+/** What a mirror has done that has not begun. */
+export const NOTHING_DONE = {
+  pending: 0,
+  pendingBytes: 0,
+  saves: 0,
+  batches: 0,
+  sentKeys: 0,
+  sentBytes: 0,
+  savedBytes: 0,
+  breaker: "closed",
+} as const satisfies Partial<MirrorStatus>;
+
 /** Why a save will not reach Redis. */
 export type DropReason =
   /** JSON cannot carry the value. */
