@@ -90,7 +90,7 @@ async function chooseKept(parts: CommandParts, mirror: Mirror, target: unknown):
   const t = window.translate;
   const named = namedBy(target);
   if (named?.version !== undefined) {
-    const versions = await mirror.history({ record: named.record });
+    const versions = await restorableVersions(mirror, named.record);
     const version = versions.find((each) => each.version === named.version);
     if (version !== undefined) return { record: named.record, version };
     window.warn(t("This version is not kept any more."));
@@ -99,7 +99,7 @@ async function chooseKept(parts: CommandParts, mirror: Mirror, target: unknown):
   const record = named?.record ?? (await chooseRecord(window));
   if (record === undefined) return undefined;
   const versions = await window.withProgress(t("Redis Mirror: looking at what is there"), () =>
-    mirror.history({ record }),
+    restorableVersions(mirror, record),
   );
   if (versions.length === 0) {
     window.inform(t("Redis holds no version of {record}.", { record }));
@@ -110,6 +110,11 @@ async function chooseKept(parts: CommandParts, mirror: Mirror, target: unknown):
     versions.map((each) => toChoice(each, t)),
   );
   return version && { record, version };
+}
+
+/** That a record was deleted is a version too, and holds nothing that could be restored. */
+async function restorableVersions(mirror: Mirror, record: string): Promise<RecordVersion[]> {
+  return (await mirror.history({ record })).filter(({ bytes }) => bytes > 0);
 }
 
 async function chooseRecord(window: HostWindow): Promise<string | undefined> {

@@ -74,6 +74,19 @@ describe("in a window with a real server", () => {
       expect(contextProxy.get("customInstructions")).to.equal("second, not sent yet");
     });
 
+    it("offers of a record that was deleted what was kept, and not the deletion", async () => {
+      const extension = await open();
+      const { contextProxy } = extension.stores;
+      await contextProxy.update("customInstructions", "kept");
+      await extension.mirror.flush({ timeoutMs: 5_000 });
+      await contextProxy.update("customInstructions", undefined);
+      await extension.mirror.flush({ timeoutMs: 5_000 });
+      expect(await extension.mirror.history({ record: "customInstructions" })).to.have.lengthOf(2);
+      picking(extension, "customInstructions", 0);
+      await extension.window.run("redisMirrored.restore");
+      expect(contextProxy.get("customInstructions")).to.equal("kept");
+    });
+
     it("changes nothing where it is not agreed to, or cancelled", async () => {
       const extension = await open();
       await extension.stores.contextProxy.update("customInstructions", "mine");
