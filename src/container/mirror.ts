@@ -325,6 +325,7 @@ export class Mirror implements Disposable, AsyncDisposable {
 
   /** Makes this mirror the one that decorators find. */
   install(): void {
+    this.#uninstall();
     this.#uninstall = installInterceptorSource(() => interceptorOf(this.container));
   }
 

@@ -278,6 +278,13 @@ describe("the mirror", () => {
     expect([...gateway.store.keys()]).to.deep.equal(["roo:bob:customInstructions"]);
   });
 
+  it("leaves plain calls behind, however often it was installed", async () => {
+    const mirror = install();
+    mirror.install();
+    await mirror.close();
+    expect(installedInterceptor()).to.equal(undefined);
+  });
+
   it("leaves plain calls behind, in whatever order several were closed", async () => {
     const first = install();
     const second = installMirror({ userId: "bob", env: {}, logger: SILENT });
