@@ -41,6 +41,8 @@ export class UserWatch {
   /** By the value's key. */
   readonly #seen = new Map<string, RecordSurvey>();
   readonly #hinted = new Set<string>();
+  /** What was found, and is told as soon as the look at it is over, or the next connection there. */
+  readonly #untold: WatchEvent[] = [];
   #keys: UserKeys | undefined;
   #gateway: RedisGateway | undefined;
   #hasLooked = false;
@@ -83,16 +85,20 @@ export class UserWatch {
     try {
       this.#keys ??= await UserKeys.open(settings.address, userId);
       this.#isLost = false;
-      onEvent({ kind: "connected", warnings: this.#keys.warnings });
-      await this.#listen(gateway);
+      const refusal = await this.#listen(gateway);
       await this.#lookAtAll("there");
+      // Not before it listens, and knows what is there: whatever is saved from here on is told of as saved.
       this.#hasLooked = true;
+      onEvent({ kind: "connected", warnings: this.#keys.warnings });
+      if (refusal !== undefined) onEvent({ kind: "unheard", reason: refusal });
+      this.#tell();
       while (!this.#isStopped) {
         await this.#pause(this.#isListening ? LISTENING_INTERVAL_MS : intervalMs);
         if (this.#isStopped) return;
         if (this.#isLost) throw new ConnectionLostError("The connection was lost.");
         if (this.#hinted.size === 0) await this.#lookAtAll("saved");
         else await this.#lookAtHinted();
+        this.#tell();
       }
     } finally {
       gateway.close();
@@ -116,8 +122,9 @@ export class UserWatch {
     }
   }
 
-  async #listen(gateway: RedisGateway): Promise<void> {
-    const { settings, userId, onEvent } = this.#options;
+  /** The answer: why it may not listen, if it may not. */
+  async #listen(gateway: RedisGateway): Promise<string | undefined> {
+    const { settings, userId } = this.#options;
     this.#isListening = false;
     try {
       const watch = await gateway.watch({
@@ -135,9 +142,10 @@ export class UserWatch {
         new KeySpace({ isCluster: settings.address.cluster !== undefined }).keyOf({ userId, record: "" }),
       );
       this.#isListening = true;
+      return undefined;
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
-      onEvent({ kind: "unheard", reason: error.message });
+      return error.message;
     }
   }
 
@@ -150,7 +158,7 @@ export class UserWatch {
       await this.#look(key, kind);
     }
     for (const redisKey of gone) {
-      this.#options.onEvent({ kind: "gone", survey: this.#seen.get(redisKey)! });
+      this.#untold.push({ kind: "gone", survey: this.#seen.get(redisKey)! });
       this.#seen.delete(redisKey);
     }
   }
@@ -168,7 +176,11 @@ export class UserWatch {
     const isNothing = survey.state === "missing" && survey.version === undefined;
     if (isNothing && before === undefined) return;
     this.#seen.set(key.redisKey, survey);
-    this.#options.onEvent({ kind: survey.state === "there" ? kind : survey.state, survey });
+    this.#untold.push({ kind: survey.state === "there" ? kind : survey.state, survey });
+  }
+
+  #tell(): void {
+    this.#untold.splice(0).forEach(this.#options.onEvent);
   }
 
   /** Until the time is over, or something wakes it that has happened. */
