@@ -2,7 +2,7 @@ import { metrics } from "@opentelemetry/api";
 import { expect } from "chai";
 import type { MirrorEvents } from "redis-mirrored";
 import { Metrics } from "#dist/observability/metrics.js";
-import { MirrorEmitter, type MirrorStatus } from "#dist/sync/mirror-events.js";
+import { MirrorEmitter, type MirrorStatus, NOTHING_DONE } from "#dist/sync/mirror-events.js";
 import { ObservedEngines } from "../support/observed-engine.js";
 import { Telemetry } from "../support/telemetry.js";
 
@@ -11,18 +11,7 @@ const LABEL = { "redis_mirrored.record": "customInstructions" };
 
 /** Tells what a test has it tell. */
 class TellingMirror extends MirrorEmitter {
-  status: MirrorStatus = {
-    state: "connected",
-    since: new Date(0),
-    pending: 0,
-    pendingBytes: 0,
-    saves: 0,
-    batches: 0,
-    sentKeys: 0,
-    sentBytes: 0,
-    savedBytes: 0,
-    breaker: "closed",
-  };
+  status: MirrorStatus = { state: "connected", since: new Date(0), ...NOTHING_DONE };
 }
 
 describe("metrics", () => {
