@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { TOKENS } from "redis-mirrored";
-import { type ExtensionWindow, type ExtensionWindowOptions, openExtensionWindow } from "../support/extension-window.js";
+import { type ExtensionWindow, type ExtensionWindowOptions, ExtensionWindows } from "../support/extension-window.js";
 import { FakeWindow } from "../support/fake-window.js";
 import { saveBriefly } from "../support/mirrors.js";
 import { RedisServer } from "../support/redis-server.js";
@@ -10,19 +10,13 @@ const OTHER_KEY = Buffer.alloc(32, 7).toString("base64url");
 
 describe("the messages that ask for somebody", () => {
   let server: RedisServer;
-  const opened: ExtensionWindow[] = [];
+  const windows = new ExtensionWindows();
   before(async () => void (server = await RedisServer.start()));
   after(() => server.kill());
   beforeEach(async () => void (await (await server.client()).flushAll()));
-  afterEach(async () => {
-    for (const each of opened.splice(0)) await each.close();
-  });
+  afterEach(() => windows.closeAll());
 
-  async function open(options: ExtensionWindowOptions = {}): Promise<ExtensionWindow> {
-    const window = await openExtensionWindow({ userId: "alice", ...options });
-    opened.push(window);
-    return window;
-  }
+  const open = (options: ExtensionWindowOptions = {}) => windows.open(options);
   const at = (port: number) => ({ redis: { host: "127.0.0.1", port } });
   const told = ({ window }: ExtensionWindow, count: number) =>
     until(`${count} messages`, async () => window.shown.length === count);

@@ -4,7 +4,7 @@ import type { TreeNode } from "#dist/extension/window.js";
 import {
   type ExtensionWindow,
   type ExtensionWindowOptions,
-  openExtensionWindow,
+  ExtensionWindows,
   taskOf,
 } from "../support/extension-window.js";
 import { KEY, saveBriefly } from "../support/mirrors.js";
@@ -15,28 +15,19 @@ const CANARY = "sk-ant-canary-7f3a9e";
 
 describe("in a window with a real server", () => {
   let server: RedisServer;
-  const opened: ExtensionWindow[] = [];
+  const windows = new ExtensionWindows();
   before(async () => void (server = await RedisServer.start()));
   after(() => server.kill());
   beforeEach(async () => void (await (await server.client()).flushAll()));
   afterEach(async () => {
-    for (const each of opened.splice(0)) {
-      await each.close();
-      const { shown, lines, compared, read } = each.window;
+    for (const { window } of await windows.closeAll()) {
+      const { shown, lines, compared, read } = window;
       expect(JSON.stringify([shown, lines, compared, read])).not.to.contain(CANARY);
     }
   });
 
-  async function open(options: ExtensionWindowOptions = {}): Promise<ExtensionWindow> {
-    const window = await openExtensionWindow({
-      userId: "alice",
-      keys: [KEY],
-      redis: { host: "127.0.0.1", port: server.port },
-      ...options,
-    });
-    opened.push(window);
-    return window;
-  }
+  const open = (options: ExtensionWindowOptions = {}) =>
+    windows.open({ keys: [KEY], redis: { host: "127.0.0.1", port: server.port }, ...options });
 
   /** Picks the first record of that name, then the version at that place. */
   function picking({ window }: ExtensionWindow, record: string, index: number): void {

@@ -3,7 +3,7 @@ import type { Mirror, MirrorStatus } from "redis-mirrored";
 import { type SinonFakeTimers, useFakeTimers } from "sinon";
 import { StatusBar } from "#dist/extension/status-bar.js";
 import { reportHealth, toStatusView } from "#dist/extension/status-view.js";
-import { type ExtensionWindow, type ExtensionWindowOptions, openExtensionWindow } from "../support/extension-window.js";
+import { type ExtensionWindow, type ExtensionWindowOptions, ExtensionWindows } from "../support/extension-window.js";
 import { FakeWindow } from "../support/fake-window.js";
 import { RedisServer } from "../support/redis-server.js";
 import { until } from "../support/until.js";
@@ -135,19 +135,13 @@ describe("the status bar", () => {
 
   describe("in a window", () => {
     let server: RedisServer;
-    const opened: ExtensionWindow[] = [];
+    const windows = new ExtensionWindows();
     before(async () => void (server = await RedisServer.start()));
     after(() => server.kill());
     beforeEach(async () => void (await (await server.client()).flushAll()));
-    afterEach(async () => {
-      for (const each of opened.splice(0)) await each.close();
-    });
+    afterEach(() => windows.closeAll());
 
-    async function open(options: ExtensionWindowOptions = {}): Promise<ExtensionWindow> {
-      const window = await openExtensionWindow({ userId: "alice", ...options });
-      opened.push(window);
-      return window;
-    }
+    const open = (options: ExtensionWindowOptions = {}) => windows.open(options);
     const at = (port: number) => ({ redis: { host: "127.0.0.1", port } });
     const shows = ({ window }: ExtensionWindow, health: string) =>
       until(`it shows ${health}`, async () => window.statusItem.view.label.startsWith(`Redis Mirror: ${health}`));

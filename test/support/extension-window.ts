@@ -82,3 +82,21 @@ export function taskOf(id: string, second: number): HistoryItem {
     totalCost: 0.1,
   };
 }
+
+/** The windows that a suite opens, `alice`'s unless it says whose. */
+export class ExtensionWindows {
+  readonly #opened: ExtensionWindow[] = [];
+
+  async open(options: ExtensionWindowOptions = {}): Promise<ExtensionWindow> {
+    const window = await openExtensionWindow({ userId: "alice", ...options });
+    this.#opened.push(window);
+    return window;
+  }
+
+  /** The answer: those that were open. */
+  async closeAll(): Promise<readonly ExtensionWindow[]> {
+    const closed = this.#opened.splice(0);
+    for (const each of closed) await each.close();
+    return closed;
+  }
+}
