@@ -1,24 +1,15 @@
 import { ignoringErrors } from "../aspect/intercepted-call.js";
-import type { Mirror, MirrorOptions } from "../index.js";
+import type { MirrorOptions } from "../index.js";
 import { Attention } from "./attention.js";
-import { contributeCommands } from "./commands.js";
+import { type CommandParts, contributeCommands } from "./commands.js";
 import { contributeKeyCommands } from "./key-commands.js";
 import { followSettings } from "./live-settings.js";
-import type { MirrorLog } from "./mirror-log.js";
 import { RecordTree } from "./record-tree.js";
-import type { HostContext } from "./roo-types.js";
 import { StatusBar } from "./status-bar.js";
-import { type LocalStores, showLocalStores } from "./stores.js";
-import type { Disposable, HostWindow } from "./window.js";
+import { showLocalStores } from "./stores.js";
+import type { Disposable } from "./window.js";
 
-export interface ContributionParts {
-  readonly context: HostContext;
-  readonly window: HostWindow;
-  readonly mirror: Mirror | undefined;
-  readonly stores: LocalStores;
-  readonly log: MirrorLog;
-  /** What the mirror was told, by the host and by the window. */
-  readonly options: MirrorOptions;
+export interface ContributionParts extends Omit<CommandParts, "tree"> {
   /** What of it the host has said of where Redis is. */
   readonly redis: MirrorOptions["redis"];
 }
