@@ -232,8 +232,12 @@ export class Mirror implements Disposable, AsyncDisposable {
 
   async #whenSent(send: () => Promise<FlushResult> | undefined): Promise<FlushResult> {
     if (this.#binding.kind !== "active") return { flushed: false, reason: `the mirror is ${this.#binding.kind}` };
-    // What an engine had that is leaving, also the other one may not have got.
-    const [leaving, current] = await Promise.all([this.#leaving?.close(), send()]);
+    return this.#alsoOfLeaving(send());
+  }
+
+  /** The result where an engine is leaving too: what that had of lists the other one may not have got. */
+  async #alsoOfLeaving(sent: Promise<FlushResult> | undefined): Promise<FlushResult> {
+    const [leaving, current] = await Promise.all([this.#leaving?.close(), sent]);
     return [current, leaving].find((result) => result?.flushed === false) ?? { flushed: true };
   }
 
@@ -332,7 +336,7 @@ export class Mirror implements Disposable, AsyncDisposable {
   async #close(options?: { timeoutMs?: number }): Promise<FlushResult> {
     this.#uninstall();
     const service = this.#unbind();
-    const result: FlushResult = service === undefined ? { flushed: true } : await service.close(options);
+    const result = await this.#alsoOfLeaving(service?.close(options));
     await this.#swapping;
     this.#events.emit("closed");
     return result;

@@ -36,19 +36,26 @@ export class RedisSyncService {
 
   /** A copy: it does not change any more. */
   get status(): MirrorStatus {
-    const { health, held, unsent, delivery, breaker, gateway, warnings } = this.#parts;
+    const { health, held, delivery, breaker, gateway, warnings } = this.#parts;
     const reason = health.reason ?? held.reason;
     const allWarnings = [...warnings(), ...(gateway.warnings ?? [])];
     return {
       ...health.current,
       ...(reason !== undefined && { reason }),
-      pending: unsent.keys,
-      pendingBytes: unsent.bytes,
+      ...this.#pendingHere,
       saves: this.#saves,
       ...delivery.counts,
       breaker: breaker.state.kind,
       ...(allWarnings.length > 0 && { warnings: allWarnings }),
     };
+  }
+
+  /** Of documents that another engine has got it is that one's to tell. */
+  get #pendingHere(): Pick<MirrorStatus, "pending" | "pendingBytes"> {
+    const { unsent } = this.#parts;
+    if (this.#successor === undefined) return { pending: unsent.keys, pendingBytes: unsent.bytes };
+    const lists = unsent.inOrder().filter(({ kind }) => kind === "collection");
+    return { pending: lists.length, pendingBytes: lists.reduce((sum, { bytes }) => sum + bytes, 0) };
   }
 
   /** The Redis key of a record: `roo:<userId>:<record>`. */
@@ -204,7 +211,8 @@ export class RedisSyncService {
   }
 
   async #close(timeoutMs: number): Promise<FlushResult> {
-    const result = await this.#flush(timeoutMs);
+    const flushed = await this.#flush(timeoutMs);
+    const isLeftToOther = this.#successor !== undefined && this.#pendingHere.pending === 0;
     const { author, delivery, drain, encoder, events, flushWaiters, gateway } = this.#parts;
     const { ledger, reconciler, remoteChanges, reports, unsent } = this.#parts;
     drain.close();
@@ -221,7 +229,7 @@ export class RedisSyncService {
     }
     delivery.abandon(new ConnectionLostError("The mirror was closed."));
     events.emit("closed");
-    return result;
+    return isLeftToOther ? { flushed: true } : flushed;
   }
 
   // ── The way up ───────────────────────────────────────────────────────────────────────────────────────────────────

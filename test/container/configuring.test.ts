@@ -207,11 +207,15 @@ describe("a mirror that is configured while it runs", () => {
     await mirror.flush();
     first.freeze();
     try {
-      await new Notes().save("customInstructions", "stuck");
+      const host = new Host();
+      await host.update("customInstructions", "stuck");
+      await host.update("taskHistory", [task("a", 1)]);
       set["port"] = second.port;
       const configured = mirror.configure();
       await untilEvent(mirror, "status");
+      // The document, which both have, once; the list, which the new one has not been shown.
       expect(mirror.status.pending).to.equal(2);
+      expect(mirror.status.pendingBytes).to.be.within(50, 200);
       await configured;
       await until("the new one has it", async () => mirror.status.pending === 0);
       expect(await second.get("roo:alice:customInstructions")).to.equal('"stuck"');
@@ -219,6 +223,42 @@ describe("a mirror that is configured while it runs", () => {
       first.thaw();
     }
   });
+
+  it("has flushed a document that the new server has, whatever the old one does", async () => {
+    install();
+    await new Notes().save("customInstructions", "value");
+    await mirror.flush();
+    first.freeze();
+    try {
+      await new Notes().save("customInstructions", "stuck");
+      set["port"] = second.port;
+      void mirror.configure();
+      await untilEvent(mirror, "status");
+      expect(await mirror.flush({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true });
+    } finally {
+      first.thaw();
+    }
+  });
+
+  for (const [method, end] of [
+    ["flush", () => mirror.flush({ timeoutMs: 5_000 })],
+    ["close", () => mirror.close({ timeoutMs: 5_000 })],
+  ] as const)
+    it(`says by ${method} that the engine that leaves has not sent a list`, async () => {
+      install();
+      await new Notes().save("customInstructions", "value");
+      await mirror.flush();
+      first.freeze();
+      try {
+        await new Host().update("taskHistory", [task("a", 1)]);
+        set["port"] = second.port;
+        void mirror.configure();
+        await untilEvent(mirror, "status");
+        expect(await end()).to.deep.include({ flushed: false });
+      } finally {
+        first.thaw();
+      }
+    });
 
   it("does not write over what the new engine has learnt when the old one is closed", async () => {
     const memento = new MemoryMemento();
