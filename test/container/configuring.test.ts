@@ -201,82 +201,66 @@ describe("a mirror that is configured while it runs", () => {
     ]);
   });
 
-  it("counts what the engine that leaves has yet to send, and says so while it does", async () => {
-    install();
+  /** `save` saves what the first server never answers; then the second one takes its place, and there `look` looks. */
+  async function leaveFrozen(
+    save: () => Promise<unknown>,
+    look: (configured: Promise<void>) => Promise<unknown>,
+  ): Promise<void> {
     await new Notes().save("customInstructions", "value");
     await mirror.flush();
     first.freeze();
     try {
-      const host = new Host();
-      await host.update("customInstructions", "stuck");
-      await host.update("taskHistory", [task("a", 1)]);
+      await save();
       set["port"] = second.port;
       const configured = mirror.configure();
       await untilEvent(mirror, "status");
-      // The document, which both have, once; the list, which the new one has not been shown.
-      expect(mirror.status.pending).to.equal(2);
-      expect(mirror.status.pendingBytes).to.be.within(50, 200);
+      await look(configured);
       await configured;
-      await until("the new one has it", async () => mirror.status.pending === 0);
-      expect(await second.get("roo:alice:customInstructions")).to.equal('"stuck"');
     } finally {
       first.thaw();
     }
+  }
+
+  const saveNote = () => new Notes().save("customInstructions", "stuck");
+  const saveList = () => new Host().update("taskHistory", [task("a", 1)]);
+
+  it("counts what the engine that leaves has yet to send, and says so while it does", async () => {
+    install();
+    await leaveFrozen(
+      () => Promise.all([saveNote(), saveList()]),
+      async (configured) => {
+        // The document, which both have, once; the list, which the new one has not been shown.
+        expect(mirror.status.pending).to.equal(2);
+        expect(mirror.status.pendingBytes).to.be.within(50, 200);
+        await configured;
+        await until("the new one has it", async () => mirror.status.pending === 0);
+        expect(await second.get("roo:alice:customInstructions")).to.equal('"stuck"');
+      },
+    );
   });
 
   it("has flushed a document that the new server has, whatever the old one does", async () => {
     install();
-    await new Notes().save("customInstructions", "value");
-    await mirror.flush();
-    first.freeze();
-    try {
-      await new Notes().save("customInstructions", "stuck");
-      set["port"] = second.port;
-      void mirror.configure();
-      await untilEvent(mirror, "status");
-      expect(await mirror.flush({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true });
-    } finally {
-      first.thaw();
-    }
+    await leaveFrozen(saveNote, async () =>
+      expect(await mirror.flush({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true }),
+    );
   });
 
-  for (const [method, end] of [
-    ["flush", () => mirror.flush({ timeoutMs: 5_000 })],
-    ["close", () => mirror.close({ timeoutMs: 5_000 })],
-  ] as const)
+  for (const method of ["flush", "close"] as const)
     it(`says by ${method} that the engine that leaves has not sent a list`, async () => {
       install();
-      await new Notes().save("customInstructions", "value");
-      await mirror.flush();
-      first.freeze();
-      try {
-        await new Host().update("taskHistory", [task("a", 1)]);
-        set["port"] = second.port;
-        void mirror.configure();
-        await untilEvent(mirror, "status");
-        expect(await end()).to.deep.include({ flushed: false });
-      } finally {
-        first.thaw();
-      }
+      await leaveFrozen(saveList, async () =>
+        expect(await mirror[method]({ timeoutMs: 5_000 })).to.deep.include({ flushed: false }),
+      );
     });
 
   it("does not write over what the new engine has learnt when the old one is closed", async () => {
     const memento = new MemoryMemento();
     install({ memento });
-    await new Notes().save("customInstructions", "value");
-    await mirror.flush();
-    first.freeze();
-    try {
-      await new Notes().save("customInstructions", "stuck");
-      set["port"] = second.port;
-      const configured = mirror.configure();
-      await untilEvent(mirror, "status");
+    await leaveFrozen(saveNote, async () => {
       await new Notes().save("customModes", []);
       await mirror.container.get(TOKENS.RedisSyncService).flush({ timeoutMs: 5_000 });
-      await configured;
-    } finally {
-      first.thaw();
-    }
+    });
     const page = JSON.stringify(memento.get("redisMirrored.versions"));
     expect(page).to.contain("customModes");
   });
