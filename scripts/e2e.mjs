@@ -6,6 +6,7 @@ import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { ensureChineseFont } from "../build/test/support/chinese-font.js";
 import { ensureChromium } from "../build/test/support/chromium.js";
 import { ensureRedisServer } from "../dist/cli/redis-server.js";
 import { codeServer } from "./code-server.mjs";
@@ -49,7 +50,10 @@ const env = {
 const mocha = ["node_modules/mocha/bin/mocha.js", "--config", "test/e2e/.mocharc.json"];
 const options = process.argv.slice(2).filter((option) => option !== "--pictures");
 const takesPictures = options.length < process.argv.length - 2;
-if (takesPictures) env.E2E_PICTURES = pictures;
+if (takesPictures) {
+  await ensureChineseFont();
+  env.E2E_PICTURES = pictures;
+}
 if (!options.some((option) => option.endsWith(".e2e.js"))) options.push("build/test/e2e/**/*.e2e.js");
 const { status } = spawnSync(process.execPath, [...mocha, ...options], { env, stdio: "inherit" });
 process.exitCode = status ?? 1;

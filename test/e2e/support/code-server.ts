@@ -46,6 +46,7 @@ export class CodeServer {
   readonly #extensions: string;
   readonly #port: number;
   readonly #env: Record<string, string>;
+  readonly #language: string;
   #process: ChildProcess | undefined;
 
   private constructor(
@@ -53,23 +54,31 @@ export class CodeServer {
     extensions: string,
     settings: Record<string, unknown>,
     env: Record<string, string>,
+    language: string,
   ) {
     this.#port = port;
     this.#extensions = extensions;
     this.#settings = { ...SETTINGS, ...settings };
     this.#env = env;
+    this.#language = language;
     mkdirSync(this.workspace);
     this.url = `http://127.0.0.1:${port}/?folder=${this.workspace}`;
   }
 
-  /** @param extensions What `installExtensions` has made. @param settings The user's, beside those that every test has. */
+  /**
+   * @param extensions What `installExtensions` has made.
+   * @param settings The user's, beside those that every test has.
+   * @param language In which extensions speak; VS Code's own texts stay English.
+   */
   static async start(
     extensions: string,
     settings: Record<string, unknown> = {},
     env: Record<string, string> = {},
+    language = "en",
   ): Promise<CodeServer> {
-    const server = new CodeServer(await freePort(), extensions, settings, env);
+    const server = new CodeServer(await freePort(), extensions, settings, env, language);
     server.change({});
+    if (language !== "en") server.#writeLanguagePack();
     await server.#start();
     return server;
   }
@@ -121,6 +130,19 @@ export class CodeServer {
     writeFileSync(join(folder, "settings.json"), JSON.stringify(Object.fromEntries(settings), undefined, 2));
   }
 
+  /** What VS Code notes of a language pack that it has installed; this one translates nothing of its own. */
+  #writeLanguagePack(): void {
+    const texts = join(this.#folder.path, "texts.json");
+    writeFileSync(texts, JSON.stringify({ version: "1.0.0", contents: {} }));
+    const pack = {
+      hash: "none",
+      extensions: [{ extensionIdentifier: { id: "e2e.language-pack" }, version: "1.0.0" }],
+      translations: { vscode: texts },
+      label: this.#language,
+    };
+    writeFileSync(join(this.#folder.path, "languagepacks.json"), JSON.stringify({ [this.#language]: pack }));
+  }
+
   async #start(): Promise<void> {
     const [command, args] = commandLine(this.#folder.path, this.#extensions);
     args.push(
@@ -130,6 +152,8 @@ export class CodeServer {
       "none",
       "--disable-telemetry",
       "--disable-update-check",
+      "--locale",
+      this.#language,
     );
     args.push("--disable-workspace-trust", "--disable-getting-started-override");
     const env = { ...environment(this.#folder.path), ...this.#env };

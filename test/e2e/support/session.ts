@@ -32,12 +32,16 @@ export class Session {
     this.browser = browser;
   }
 
-  /** @param settings The user's, beside where the Redis is. @param redis One that runs already. */
-  static async open(settings: Record<string, unknown> = {}, redis?: RedisServer): Promise<Session> {
+  /**
+   * @param settings The user's, beside where the Redis is.
+   * @param redis One that runs already.
+   * @param language In which the extension speaks.
+   */
+  static async open(settings: Record<string, unknown> = {}, redis?: RedisServer, language?: string): Promise<Session> {
     extensions ??= installExtensions(prepared("vsix"), prepared("driverVsix"));
     const server = redis ?? (await RedisServer.start());
     const address = { REDIS_HOST: "127.0.0.1", REDIS_PORT: String(server.port), ROO_USER_ID: "alice" };
-    const code = await CodeServer.start(extensions, settings, address);
+    const code = await CodeServer.start(extensions, settings, address, language);
     const browser = await BrowserProfile.open();
     await browser.workbench.open(code.url);
     return new Session(server, code, browser);
