@@ -41,10 +41,15 @@ export interface Visit {
  * it. What VS Code keeps as a secret is called by what it is.
  */
 export function nameOfSetting({ sources, options }: Pick<Visit, "sources" | "options">, option: string): string {
-  if (option === "redis.password" && typeof options.redis?.password === "function") return "the password";
+  if (option === "redis.password" && isAsked(options)) return "the password";
   const source = sources.get(option);
   if (source === undefined || source.from === "option") return option;
   return (options.settings && nameInHost(option)) ?? source.variable;
+}
+
+function isAsked({ redis, settings }: MirrorOptions): boolean {
+  const password = redis?.password ?? settings?.askPassword;
+  return typeof password === "function";
 }
 
 /** The same of what a URL may say beside other things: `the database of REDIS_URL`. @param what It is called there. */

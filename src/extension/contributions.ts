@@ -1,5 +1,4 @@
 import { ignoringErrors } from "../aspect/intercepted-call.js";
-import type { MirrorOptions } from "../index.js";
 import { Attention } from "./attention.js";
 import { type CommandParts, contributeCommands } from "./commands.js";
 import { contributeKeyCommands } from "./key-commands.js";
@@ -9,16 +8,11 @@ import { StatusBar } from "./status-bar.js";
 import { showLocalStores } from "./stores.js";
 import type { Disposable } from "./window.js";
 
-export interface ContributionParts extends Omit<CommandParts, "tree"> {
-  /** What of it the host has said of where Redis is. */
-  readonly redis: MirrorOptions["redis"];
-}
-
 /**
  * Puts the mirror into the window. Commands are there when it returns, for they may be what has started the extension; what
  * is only looked at comes when the window has had its turn. A part that the window refuses is no reason to do without the others.
  */
-export function contribute({ context, window, mirror, stores, log, options, redis }: ContributionParts): void {
+export function contribute({ context, window, mirror, stores, log, options }: Omit<CommandParts, "tree">): void {
   const { subscriptions } = context;
   let tree: RecordTree | undefined;
   subscriptions.push(log, window);
@@ -33,7 +27,7 @@ export function contribute({ context, window, mirror, stores, log, options, redi
     keep(() => new StatusBar(window, mirror));
     tree = keep(() => new RecordTree(window, mirror));
     if (mirror === undefined) return;
-    ignoringErrors(() => subscriptions.push(...followSettings(context, window, mirror, stores, redis)));
+    ignoringErrors(() => subscriptions.push(...followSettings(context, window, mirror, stores)));
     keep(() => new Attention(window, mirror, context.globalState));
   });
   subscriptions.push({ dispose: () => clearImmediate(later) });

@@ -1,4 +1,5 @@
-import type { Logger, Mirror, MirrorOptions } from "../index.js";
+import { ignoringErrors } from "../aspect/intercepted-call.js";
+import type { HostSettings, Logger, Mirror, MirrorOptions } from "../index.js";
 import { PASSWORD_SECRET, passwordFrom } from "./password.js";
 import type { HostContext } from "./roo-types.js";
 import { type LocalStores, settingsOf, showLocalStores, userOf } from "./stores.js";
@@ -6,26 +7,43 @@ import type { Disposable, HostWindow } from "./window.js";
 
 /** The host's own options, and behind them what the window has for the mirror: its settings, its secret, its log. */
 export function windowOptions(
-  { secrets }: Pick<HostContext, "secrets">,
+  context: Pick<HostContext, "secrets" | "subscriptions">,
   window: HostWindow | undefined,
   logger: Logger | undefined,
   options: MirrorOptions,
 ): MirrorOptions {
   if (window === undefined || logger === undefined) return options;
-  return { settings: window.settings, logger, ...options, redis: { ...passwordFrom(secrets), ...options.redis } };
+  return { settings: liveSettings(context, window), logger, ...options };
+}
+
+/** What the user has set in the window, and the password that is kept: another one to the mirror whenever it is changed. */
+function liveSettings(
+  { secrets, subscriptions }: Pick<HostContext, "secrets" | "subscriptions">,
+  { settings }: HostWindow,
+): HostSettings {
+  let askPassword = passwordFrom(secrets);
+  const renew = ({ key }: { key: string }) => {
+    if (key === PASSWORD_SECRET) askPassword = passwordFrom(secrets);
+  };
+  ignoringErrors(() => void subscriptions.push(secrets.onDidChange(renew)));
+  return {
+    given: (name) => settings.given(name),
+    get askPassword() {
+      return askPassword;
+    },
+  };
 }
 
 /**
  * Applies what the user sets, also the password and also what another window does to it, at once. Whenever another engine
  * takes the place of the one before, what is kept here is shown to it: its server may lack it, or have what is missing here.
- * @param redis What the host itself has said, which goes before the settings.
+ * What the host has said last goes before all of it.
  */
 export function followSettings(
   context: HostContext,
   window: HostWindow,
   mirror: Mirror,
   stores: LocalStores,
-  redis: MirrorOptions["redis"],
 ): Disposable[] {
   let shownTo = [settingsOf(mirror), userOf(mirror)];
   const show = () => {
@@ -34,8 +52,8 @@ export function followSettings(
     shownTo = [settings, userId];
     if (settings !== undefined && userId !== undefined) void showLocalStores(context, stores);
   };
-  const apply = async (changes: MirrorOptions = {}) => {
-    await mirror.configure(changes);
+  const apply = async () => {
+    await mirror.configure();
     show();
   };
   mirror.on("status", show);
@@ -43,7 +61,7 @@ export function followSettings(
     { dispose: () => mirror.off("status", show) },
     window.settings.onDidChange(() => void apply()),
     context.secrets.onDidChange(({ key }) => {
-      if (key === PASSWORD_SECRET) void apply({ redis: { ...passwordFrom(context.secrets), ...redis } });
+      if (key === PASSWORD_SECRET) void apply();
     }),
   ];
 }

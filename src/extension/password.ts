@@ -1,4 +1,3 @@
-import type { MirrorOptions } from "../index.js";
 import type { HostContext } from "./roo-types.js";
 import type { HostWindow } from "./window.js";
 
@@ -9,8 +8,8 @@ export const PASSWORD_SECRET = "redisMirrored.password";
  * How the mirror gets at it: asked at each connection. Each answer of this is another one, by which the mirror knows that
  * the password may be another.
  */
-export function passwordFrom(secrets: HostContext["secrets"]): NonNullable<MirrorOptions["redis"]> {
-  return { password: () => secrets.get(PASSWORD_SECRET) };
+export function passwordFrom(secrets: HostContext["secrets"]): () => PromiseLike<string | undefined> {
+  return () => secrets.get(PASSWORD_SECRET);
 }
 
 /** Takes a password, or after a question none: it is in the SecretStorage and nowhere else. */

@@ -38,7 +38,7 @@ export async function startMirror(
     await stores.contextProxy.initialize();
     return;
   }
-  contribute({ context, window, mirror, stores, log, options: all, redis: options.redis });
+  contribute({ context, window, mirror, stores, log, options: all });
   // What was saved meanwhile is shown too, and sent.
   await showLocalStores(context, stores);
 }

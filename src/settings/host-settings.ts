@@ -5,6 +5,11 @@ export interface HostSettings {
    * would use in its stead is no value: it must not go before the environment.
    */
   given(name: string): unknown;
+  /**
+   * The password that the host keeps for the user, asked as the option `redis.password` is where that is a function, and used
+   * where there is no such option. Another function than before says that the password may be another.
+   */
+  readonly askPassword?: (() => PromiseLike<string | undefined>) | undefined;
 }
 
 /** The settings that a host has of ours, by the names of the options. */

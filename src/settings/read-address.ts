@@ -12,19 +12,20 @@ const MAX_DATABASE = 2 ** 31 - 1;
 /** Where Redis is and how to get in: the parts, what the URL overrides of them, and who knows where the primary is. */
 export function readAddress(reader: SettingsReader, redis: NonNullable<MirrorOptions["redis"]>): RedisAddress {
   const { password } = redis;
-  const isAsked = typeof password === "function";
+  const isFunction = typeof password === "function";
+  const askPassword = isFunction ? password : password === undefined ? reader.askPassword : undefined;
   const parts: RedisAddress = {
     host: reader.text(reader.given("redis.host", redis.host, "REDIS_HOST")) ?? "localhost",
     port: reader.integer(reader.given("redis.port", redis.port, "REDIS_PORT"), 1, 65_535) ?? 6379,
     username: reader.text(reader.given("redis.username", redis.username, "REDIS_USERNAME")),
-    password: reader.secret(reader.given("redis.password", isAsked ? undefined : password, "REDIS_PASSWORD")),
+    password: reader.secret(reader.given("redis.password", isFunction ? undefined : password, "REDIS_PASSWORD")),
     database: reader.integer(reader.given("redis.database", redis.database, "REDIS_DB"), 0, MAX_DATABASE) ?? 0,
     tls: readTls(reader, redis.tls),
   };
   const url = reader.given("redis.url", redis.url, "REDIS_URL");
   const overriding = url === undefined ? {} : withoutParts(readUrl(reader, url, parts), partsSetInHost(reader));
   for (const part of Object.keys(overriding)) reader.overridden(`redis.${part}`, "redis.url");
-  const address = { ...parts, ...overriding, ...(isAsked && { askPassword: password }) };
+  const address = { ...parts, ...overriding, ...(askPassword !== undefined && { askPassword }) };
   const sentinels = readSentinels(reader, redis);
   const cluster = readCluster(reader, redis);
   if (cluster !== undefined) {

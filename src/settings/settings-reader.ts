@@ -45,6 +45,12 @@ export class SettingsReader {
     return found && { setting: found.name, value: found.value };
   }
 
+  /** How the password is asked for that the host keeps; `undefined`: it keeps none. */
+  get askPassword(): (() => PromiseLike<string | undefined>) | undefined {
+    const ask = this.#hostSettings?.askPassword;
+    return typeof ask === "function" ? ask : undefined;
+  }
+
   #find(option: string, value: unknown, variable: string): [SettingSource["from"], Given | undefined] {
     if (value !== undefined) return ["option", { setting: option, value }];
     const inHost = this.givenInHost(option);

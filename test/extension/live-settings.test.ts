@@ -226,6 +226,32 @@ describe("the settings of the window", () => {
       await until("it is refused", async () => extension.mirror.status.reason === "Redis refused: NOAUTH.");
     });
 
+    it("leaves the server that the host has named last, and lets in there", async () => {
+      const extension = await open({ redis: { host: "127.0.0.1", port: first.port }, set: {} });
+      await extension.mirror.configure({ redis: { host: "127.0.0.1", port: guarded.port } });
+      await extension.stores.contextProxy.update("customInstructions", "value");
+      await until("it is refused", async () => extension.mirror.status.reason === "Redis refused: NOAUTH.");
+      extension.window.typed = PASSWORD;
+      await extension.window.run("redisMirrored.setPassword");
+      await until("it is let in", async () => (await extension.mirror.sync({ timeoutMs: 1_000 })).flushed);
+      const addressNow = () => extension.mirror.container.get(TOKENS.Settings).address;
+      expect(addressNow().port).to.equal(guarded.port);
+      extension.window.settings.set({ database: 3 });
+      await until("a setting applies as well", async () => addressNow().database === 3);
+      expect(addressNow().port).to.equal(guarded.port);
+    });
+
+    it("changes nothing where the host has said another one itself", async () => {
+      const redis = { host: "127.0.0.1", port: guarded.port, password: PASSWORD };
+      const extension = await open({ redis, set: {} });
+      await extension.stores.contextProxy.update("customInstructions", "of the host");
+      expect(await extension.mirror.flush({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true });
+      const engine = extension.mirror.container.get(TOKENS.RedisSyncService);
+      await extension.secrets.store("redisMirrored.password", "another");
+      await extension.mirror.configure();
+      expect(extension.mirror.container.get(TOKENS.RedisSyncService)).to.equal(engine);
+    });
+
     it("is removed after a question, and kept where it is not agreed to", async () => {
       const extension = await open();
       extension.secrets.values.set("redisMirrored.password", PASSWORD);

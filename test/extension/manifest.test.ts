@@ -57,7 +57,7 @@ describe("the manifest of the extension", () => {
     const window = new FakeWindow();
     const context = { secrets: new FakeSecrets(), subscriptions: [] } as unknown as HostContext;
     const log = new MirrorLog(window);
-    contribute({ context, window, mirror, stores: {} as LocalStores, log, options: {}, redis: undefined });
+    contribute({ context, window, mirror, stores: {} as LocalStores, log, options: {} });
     return { window, context, log };
   }
 

@@ -46,6 +46,22 @@ describe("the settings that a host has of its own", () => {
     expect(HOST_SETTING_NAMES).to.have.members(Object.keys(SET));
   });
 
+  it("have a password to be asked for, before the environment's and behind what the host says of it", () => {
+    const askPassword = async () => "kept";
+    const addressOf = (redis: MirrorOptions["redis"], kept: unknown = askPassword) => {
+      const settings = { ...given({}), askPassword: kept as typeof askPassword };
+      const { result } = readSettings({ env: { REDIS_PASSWORD: "environment" }, settings, ...(redis && { redis }) });
+      return "settings" in result ? result.settings.address : undefined;
+    };
+    expect(addressOf(undefined)).to.include({ askPassword, password: "environment" });
+    expect(addressOf({ password: "said" }))
+      .to.include({ password: "said" })
+      .and.not.to.have.property("askPassword");
+    const said = async () => "asked of the host";
+    expect(addressOf({ password: said })).to.include({ askPassword: said });
+    expect(addressOf(undefined, "no function")).not.to.have.property("askPassword");
+  });
+
   it("go before the environment, each of them", () => {
     const { sources, ...values } = read({ settings: given(SET) });
     expect(values).to.deep.equal({

@@ -58,7 +58,7 @@ export async function openExtensionWindow({
     providerSettings: new ProviderSettingsManager(context),
     taskHistory: TaskHistoryBridge,
   };
-  contribute({ context, window, mirror, stores, log, options: all, redis: options.redis });
+  contribute({ context, window, mirror, stores, log, options: all });
   await new Promise((resolve) => setImmediate(resolve));
   const close = async () => {
     await mirror.close();
