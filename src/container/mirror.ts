@@ -255,19 +255,22 @@ export class Mirror implements Disposable, AsyncDisposable {
    * Makes a kept version the mirror's current one; what it replaces is kept in turn. The answer is its value. An instance
    * whose local store has none adopts it by itself; where there is one, whether to replace it is the host's decision.
    * @param id `local`: what the host is about to replace by it. Where that is not what the mirror has, it is kept too.
+   * `timeoutMs`: how long each of these saves may take to be in Redis, default `timings.closeTimeoutMs`.
    * @throws VersionNotFoundError @throws UnreadableValueError and what `history` throws.
    */
   async restore({
     version,
     local,
+    timeoutMs,
     ...id
   }: {
     record: string;
     version: string;
     userId?: string;
     local?: unknown;
+    timeoutMs?: number;
   }): Promise<unknown> {
-    return this.#activeService().restoreVersion(this.#identified(id), version, local);
+    return this.#activeService().restoreVersion(this.#identified(id), version, local, { timeoutMs });
   }
 
   /** The value of a version, which changes nothing. Throws what `restore` does. */

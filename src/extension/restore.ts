@@ -31,7 +31,8 @@ export async function restore(parts: CommandParts, target: unknown): Promise<voi
     // Only what is in Redis can be brought back from there.
     const sent = await mirror.flush({ timeoutMs: PATIENCE_MS });
     if (!sent.flushed) return sent.reason;
-    await mirror.restore({ record, version: version.version, local: await localValueOf(parts, record) });
+    const local = await localValueOf(parts, record);
+    await mirror.restore({ record, version: version.version, local, timeoutMs: PATIENCE_MS });
     await adoptVersion(parts, record, value);
     return undefined;
   });

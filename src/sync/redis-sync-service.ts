@@ -340,33 +340,39 @@ export class RedisSyncService {
    * Makes a kept version the current one again; what it replaces is kept. The answer is its value, for the local store:
    * an instance that has none adopts it by itself. Throws what `readVersion` does.
    * @param local What the value is to take the place of in the local store: where it is not what Redis has, it is kept too.
+   * @param options `timeoutMs`: how long each of the two saves may take to be in Redis. Default `closeTimeoutMs`.
    */
-  async restoreVersion(id: RecordId, version: Version, local?: unknown): Promise<unknown> {
+  async restoreVersion(
+    id: RecordId,
+    version: Version,
+    local?: unknown,
+    { timeoutMs = this.#parts.timings.closeTimeoutMs }: { timeoutMs?: number | undefined } = {},
+  ): Promise<unknown> {
     const value = await this.readVersion(id, version);
     const prepared = this.prepare(id, value);
     if (prepared === undefined) return value;
-    await this.#keep(id, local);
+    await this.#keep(id, local, timeoutMs);
     this.#parts.askedInVain.forget(prepared.redisKey);
     this.#broughtBack.add(prepared.redisKey);
-    await this.#replace(prepared);
+    await this.#replace(prepared, timeoutMs);
     return value;
   }
 
   /** Sees to it that what the local store holds is what Redis has, so that it is kept when that is replaced. */
-  async #keep(id: RecordId, local: unknown): Promise<void> {
+  async #keep(id: RecordId, local: unknown, timeoutMs: number): Promise<void> {
     const prepared = local === undefined ? undefined : this.prepare(id, local);
     if (prepared === undefined) return;
     const record = this.#expectRecord(id);
     const current = await this.#parts.history.readCurrent(record, this.keyOf(id));
-    if (!isDeepStrictEqual(current, valueOf(prepared))) await this.#replace(prepared);
+    if (!isDeepStrictEqual(current, valueOf(prepared))) await this.#replace(prepared, timeoutMs);
   }
 
-  async #replace(prepared: PreparedWrite): Promise<void> {
+  async #replace(prepared: PreparedWrite, timeoutMs: number): Promise<void> {
     if (this.#closing !== undefined) throw new ConnectionLostError("The mirror is closed.");
-    const { drain, enqueue, intake, timings } = this.#parts;
+    const { drain, enqueue, intake } = this.#parts;
     const write = intake.replace(prepared);
     enqueue(write);
-    const result = await drain.waitFor([write], timings.closeTimeoutMs);
+    const result = await drain.waitFor([write], timeoutMs);
     if (!result.flushed) throw new ConnectionLostError(`The version is not restored yet: ${result.reason}.`);
   }
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { hurriedMirror, KEY } from "../support/mirrors.js";
 import { RedisServer } from "../support/redis-server.js";
+import { slowDownWrites, TcpProxy } from "../support/tcp-proxy.js";
 
 const MAIN = fileURLToPath(import.meta.resolve("#dist/cli/main.js"));
 const PROVIDER = { userId: "alice", record: "provider" };
@@ -31,7 +32,7 @@ describe("history and restore", () => {
   });
 
   async function run(
-    place: RedisServer,
+    place: { readonly port: number },
     ...args: string[]
   ): Promise<{ status: number | null; stdout: string; stderr: string }> {
     const env = {
@@ -74,6 +75,18 @@ describe("history and restore", () => {
     expect(await service.get(PROVIDER)).to.deep.equal(GOOD);
     await mirror.close();
     expect((await versions()).map(({ isCurrent }) => isCurrent)).to.deep.equal([true, false, false]);
+  });
+
+  it("wait for a server that is slow to answer", async () => {
+    const proxy = await TcpProxy.start(server.port);
+    try {
+      const version = (await versions()).at(-1)!.version;
+      slowDownWrites(proxy);
+      const { status, stderr } = await run(proxy, "restore", "provider", "--version", version);
+      expect([status, stderr]).to.deep.equal([0, ""]);
+    } finally {
+      await proxy.stop();
+    }
   });
 
   it("do not write over a file", async () => {

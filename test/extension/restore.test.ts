@@ -9,6 +9,7 @@ import {
 } from "../support/extension-window.js";
 import { KEY, saveBriefly } from "../support/mirrors.js";
 import { RedisServer } from "../support/redis-server.js";
+import { slowDownWrites, TcpProxy } from "../support/tcp-proxy.js";
 import { until } from "../support/until.js";
 
 const CANARY = "sk-ant-canary-7f3a9e";
@@ -196,6 +197,25 @@ describe("in a window with a real server", () => {
       await extension.window.run("redisMirrored.restore");
       expect(extension.window.shown.at(-1)).to.match(/^! Nothing was changed: the latest saves are not in Redis/);
       expect(extension.stores.contextProxy.get("customInstructions")).to.equal("newer");
+    });
+
+    it("waits for a server that is slow to answer", async () => {
+      const proxy = await TcpProxy.start(server.port);
+      try {
+        const extension = await open({ redis: { host: "127.0.0.1", port: proxy.port } });
+        const { contextProxy } = extension.stores;
+        for (const text of ["first", "", "second"]) {
+          await contextProxy.update("customInstructions", text);
+          await extension.mirror.flush({ timeoutMs: 5_000 });
+        }
+        picking(extension, "customInstructions", 1);
+        slowDownWrites(proxy);
+        await extension.window.run("redisMirrored.restore");
+        expect(extension.window.shown.at(-1)).to.match(/^i The local customInstructions is what it was at /);
+        expect(contextProxy.get("customInstructions")).to.equal("first");
+      } finally {
+        await proxy.stop();
+      }
     });
 
     it("says why it cannot be done where the mirror is off, or has nothing", async () => {

@@ -132,3 +132,10 @@ export class TcpProxy {
     else setTimeout(() => this.#passSome(to), 1);
   }
 }
+
+/** From the first of the mirror's scripts on each answer takes longer than a mirror waits for what it sends unless it is told. */
+export function slowDownWrites(proxy: TcpProxy): void {
+  proxy.onRequest = (chunk) => {
+    if (chunk.includes("EVAL")) proxy.delayMs = 450;
+  };
+}

@@ -211,6 +211,25 @@ describe("RedisSyncService, as seen from outside", () => {
     expect(timers.countTimers()).to.equal(0);
   });
 
+  it("waits until a restored version is in Redis for as long as it is told, or as a flush", async () => {
+    service.set(MODES, [{ slug: "first" }]);
+    await timers.tickAsync(100);
+    service.set(MODES, []);
+    await timers.tickAsync(100);
+    const [, kept] = await service.history(MODES);
+    const release = gateway.holdWrites();
+    const restore = (options = {}) =>
+      service.restoreVersion(MODES, kept!.version, undefined, options).catch((error: Error) => error.message);
+    const usual = restore();
+    await timers.tickAsync(800);
+    expect(await usual).to.equal("The version is not restored yet: not in Redis after 800 ms.");
+    const patient = restore({ timeoutMs: 15_000 });
+    await timers.tickAsync(10_000);
+    release();
+    await timers.tickAsync(100);
+    expect(await patient).to.deep.equal([{ slug: "first" }]);
+  });
+
   it("refuses to restore a version once it is being closed", async () => {
     service.set(MODES, [{ slug: "first" }]);
     await timers.tickAsync(100);

@@ -9,6 +9,9 @@ import { say, sayJson } from "../terminal.js";
 import { describeTime } from "../times.js";
 import { UsageError } from "../usage-error.js";
 
+/** How long it may take until a restored version is in Redis: longer than a large one takes on a slow link. */
+const PATIENCE_MS = 15_000;
+
 export interface HistoryOptions {
   readonly user?: string;
   readonly json: boolean;
@@ -44,7 +47,7 @@ export async function restore(options: RestoreOptions, name: string): Promise<nu
     }
     const { version } = matching[0]!;
     if (output === undefined) {
-      await mirror.restore({ record, version });
+      await mirror.restore({ record, version, timeoutMs: PATIENCE_MS });
       if (json) return sayJson({ record, version });
       return say(`\`${record}\` is what it was at ${version}. What that replaced is kept.`);
     }
