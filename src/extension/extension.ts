@@ -12,7 +12,10 @@ import { openVsCodeWindow } from "./vscode-window.js";
 export interface ExtensionApi extends LocalStores {
   /** `undefined` where none is installed, or not yet: see `ready`. */
   readonly mirror: Mirror | undefined;
-  /** Settles when the mirror is installed, and what is empty here has been restored. Does not reject. */
+  /**
+   * Settles when the mirror is installed, and what is empty here has been restored. Whoever saves defaults waits for it: over
+   * what was saved before nothing is restored. Does not reject.
+   */
   readonly ready: Promise<void>;
 }
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { parseKeys } from "redis-mirrored";
 import { ROOT } from "../support/document.js";
-import { KEY } from "../support/mirrors.js";
+import { hurriedMirror, KEY, saveBriefly } from "../support/mirrors.js";
 import { RedisServer } from "../support/redis-server.js";
 
 const DIST = dirname(fileURLToPath(import.meta.resolve("#dist/index.js")));
@@ -93,13 +93,31 @@ const { activate, deactivate } = require(process.argv[1]);
 })();
 `;
 
+const WINDOW = VS_CODE.slice(0, VS_CODE.indexOf("const { activate, deactivate }"));
+
+// The same on a fresh machine, whose host saves a profile as soon as it may, or as it should.
+const FRESH = `${WINDOW}
+const { activate, deactivate } = require(process.argv[1]);
+(async () => {
+  const { openFileContext } = await import(process.argv[2]);
+  const context = await openFileContext(process.argv[3]);
+  const api = await activate(context, { userId: "fresh" });
+  if (process.env.IS_WAITING === "true") await api.ready;
+  await api.providerSettings.saveProfile("default", {});
+  await api.ready;
+  await api.mirror.sync({ timeoutMs: 5_000 });
+  const profiles = await api.providerSettings.listProfiles();
+  await deactivate();
+  await context.dispose();
+  console.log(profiles.map(({ name }) => name).join(" "));
+})();
+`;
+
 // The same, where somebody else has a command of that name, and the profiles never come.
-const HANGING = `${VS_CODE.slice(0, VS_CODE.indexOf("const { activate, deactivate }"))
-  .replace(
-    "registerCommand: (name, run) => (",
-    "registerCommand: (name, run) => { if (name.endsWith('showStatus')) throw new Error('it exists'); return (",
-  )
-  .replace("commands.delete(name) }),", "commands.delete(name) }); },")}
+const HANGING = `${WINDOW.replace(
+  "registerCommand: (name, run) => (",
+  "registerCommand: (name, run) => { if (name.endsWith('showStatus')) throw new Error('it exists'); return (",
+).replace("commands.delete(name) }),", "commands.delete(name) }); },")}
 const { activate, deactivate } = require(process.argv[1]);
 (async () => {
   const { openFileContext } = await import(process.argv[2]);
@@ -176,6 +194,26 @@ describe("the bundled extension", () => {
     expect([stdout, stderr]).to.deep.equal(["deactivated 14\n", ""]);
     expect(await server.get("roo:hanging:customInstructions")).to.equal('"the last"');
   });
+
+  for (const [title, isWaiting, profiles] of [
+    ["restores to a fresh machine whose host waits for `ready` before it saves defaults", true, "work default"],
+    ["leaves to the local store what a host saves before, and to Redis what that has", false, "default"],
+  ] as const) {
+    it(title, async () => {
+      const work = { currentApiConfigName: "work", apiConfigs: { work: { id: "1" } } };
+      await saveBriefly(server.port, { userId: "fresh" }, { provider: work });
+      const machine = join(folder, `fresh-${isWaiting}`);
+      const files = [join(DIST, "bundle/extension.cjs"), join(DIST, "extension/file-context.js"), machine];
+      const redis = { REDIS_HOST: "127.0.0.1", REDIS_PORT: String(server.port), ROO_MIRROR_KEY: KEY };
+      const env = { ...process.env, ...redis, IS_WAITING: String(isWaiting) };
+      const { stdout, stderr } = spawnSync(process.execPath, ["-e", FRESH, ...files], { env, encoding: "utf8" });
+      expect([stdout, stderr]).to.deep.equal([`${profiles}\n`, ""]);
+      const { mirror, service } = hurriedMirror(server.port);
+      const stored = (await service.get({ userId: "fresh", record: "provider" })) as typeof work;
+      await mirror.close();
+      expect(stored.apiConfigs.work).to.deep.equal({ id: "1" });
+    });
+  }
 
   it("offers its commands in VS Code's window by the time it is activated, which waits for no mirror", async () => {
     const own = join(folder, "in-vscode");
