@@ -119,8 +119,25 @@ export class Mirror implements Disposable, AsyncDisposable {
 
   /** Sign-in, switch or, with `undefined`, sign-out: from the next save on. Makes up for the restores that found no user. */
   setUser(userId: string | undefined): void {
-    this.#identity.set(userId);
+    this.#changeUser(() => this.#identity.set(userId));
     this.#resumeRestores();
+  }
+
+  /** Tells of it where somebody else is signed in afterwards. */
+  #changeUser(change: () => void): void {
+    const before = this.#user;
+    change();
+    const userId = this.#user;
+    if (userId !== before && this.#closing === undefined) this.#events.emit("user", { userId });
+  }
+
+  /** `undefined` also where the host's own function throws. */
+  get #user(): string | undefined {
+    try {
+      return this.#identity.current;
+    } catch {
+      return undefined;
+    }
   }
 
   #resumeRestores(): void {
@@ -153,7 +170,7 @@ export class Mirror implements Disposable, AsyncDisposable {
     return this.#swap(async () => {
       if (this.#closing !== undefined) return;
       if (readable !== undefined) this.#options = { ...this.#options, ...readable };
-      ignoringErrors(() => this.#identity.configure(this.#options));
+      ignoringErrors(() => this.#changeUser(() => this.#identity.configure(this.#options)));
       const isWanted = isEnabledBy(this.#options);
       if (isWanted !== this.#isWanted) this.#switched = undefined;
       this.#isWanted = isWanted;

@@ -23,12 +23,14 @@ export class RecordTree implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   #state: string | undefined;
   readonly #onStatus = () => this.#follow();
+  readonly #onUser = () => this.#refreshSoon();
 
   constructor(window: HostWindow, mirror: Mirror | undefined) {
     this.#window = window;
     this.#mirror = mirror;
     this.#tree = window.openTree("redisMirrored.records", () => this.#roots());
     mirror?.on("status", this.#onStatus);
+    mirror?.on("user", this.#onUser);
   }
 
   refresh(): void {
@@ -38,6 +40,7 @@ export class RecordTree implements Disposable {
   dispose(): void {
     clearTimeout(this.#timer);
     this.#mirror?.off("status", this.#onStatus);
+    this.#mirror?.off("user", this.#onUser);
     this.#tree.dispose();
   }
 
@@ -46,6 +49,10 @@ export class RecordTree implements Disposable {
     const { state } = this.#mirror!.status;
     if (state === this.#state) return;
     this.#state = state;
+    this.#refreshSoon();
+  }
+
+  #refreshSoon(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.refresh(), SETTLING_MS);
     this.#timer.unref();

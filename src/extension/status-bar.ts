@@ -9,7 +9,7 @@ const DRAWN_EVERY_MS = 250;
 /** How often it is drawn without an event, while something waits: saves that wait are none. When all is well, never. */
 const LOOKED_AT_EVERY_MS = 5_000;
 
-const EVENTS = ["status", "flushed", "failed", "held", "dropped", "breaker"] as const;
+const EVENTS = ["status", "user", "flushed", "failed", "held", "dropped", "breaker"] as const;
 
 /** Shows how the mirror is, for as long as the window lives. The condition `redisMirrored.state` says it to the manifest. */
 export class StatusBar implements Disposable {

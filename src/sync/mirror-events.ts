@@ -140,6 +140,11 @@ export interface MirrorEvents {
   remoteChange: [record: RecordId];
   /** Redis does not allow to listen for what others change: it is heard of minutes later. */
   unheard: [refusal: { reason: string }];
+  /**
+   * Somebody else is signed in from now on, or with `undefined` nobody: by `setUser` or by the settings. Of what a function of
+   * the host's answers nobody tells. An engine without a mirror has no user, and does not tell of it.
+   */
+  user: [user: { userId: string | undefined }];
   /** It is closed, and tells nothing any more. */
   closed: [];
 }

@@ -194,6 +194,33 @@ describe("the mirror", () => {
     expect([...gateways[0]!.store]).to.deep.equal([["roo:bob:customInstructions", '"of bob"']]);
   });
 
+  it("tells when somebody else is signed in, by whatever says so, until it is closed", async () => {
+    const set: Record<string, unknown> = {};
+    const settings = { given: (name: string) => set[name] };
+    install({ userId: undefined as never, settings, env: { ROO_USER_ID: "environment" } });
+    const users: (string | undefined)[] = [];
+    mirror.on("user", ({ userId }) => void users.push(userId));
+    set["userId"] = "alice";
+    await mirror.configure();
+    await mirror.configure();
+    for (const userId of ["bob", "bob", undefined, ""]) mirror.setUser(userId);
+    await mirror.close();
+    mirror.setUser("carol");
+    expect(users).to.deep.equal(["alice", "bob", undefined]);
+  });
+
+  it("takes a user where the function that said who it is throws", () => {
+    install({
+      userId: () => {
+        throw new Error("nobody knows");
+      },
+    });
+    const users: (string | undefined)[] = [];
+    mirror.on("user", ({ userId }) => void users.push(userId));
+    mirror.setUser("bob");
+    expect(users).to.deep.equal(["bob"]);
+  });
+
   it("makes up at the sign-in for a restore that found no user", async () => {
     install({ userId: () => undefined });
     gateways[0]!.store.set("roo:bob:customInstructions", '"of bob"');

@@ -289,6 +289,14 @@ describe("in a window with a real server", () => {
       expect(other.message).to.equal(undefined);
     });
 
+    it("are read again when somebody else signs in", async () => {
+      // Of a mirror that is off nothing else is told.
+      const extension = await open({ enabled: false });
+      const tree = extension.window.trees.get("redisMirrored.records")!;
+      extension.mirror.setUser("bob");
+      await until("it follows", async () => tree.refreshes === 1);
+    });
+
     it("are read again by the command, and when the state changes", async () => {
       const extension = await open();
       const tree = extension.window.trees.get("redisMirrored.records")!;

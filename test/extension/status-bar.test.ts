@@ -163,6 +163,17 @@ describe("the status bar", () => {
       await gone.kill();
     });
 
+    it("follows who is signed in, without anything else that happens", async () => {
+      const extension = await open(at(server.port));
+      await shows(extension, "in sync");
+      const saysNobody = () => extension.window.statusItem.view.tooltip.join().includes("Nobody is signed in");
+      expect(saysNobody()).to.equal(false);
+      extension.mirror.setUser(undefined);
+      await until("it says that nobody is", async () => saysNobody());
+      extension.mirror.setUser("bob");
+      await until("it says so no more", async () => !saysNobody());
+    });
+
     it("lets go of the mirror with the window", async () => {
       const extension = await open(at(server.port));
       await shows(extension, "in sync");

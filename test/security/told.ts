@@ -19,6 +19,7 @@ const EVENTS: { readonly [Event in Parameters<Mirror["on"]>[0]]: true } = {
   skew: true,
   remoteChange: true,
   unheard: true,
+  user: true,
   closed: true,
 };
 
