@@ -2,7 +2,7 @@ import { ignoringErrors } from "../aspect/intercepted-call.js";
 import type { Mirror, MirrorOptions } from "../index.js";
 import { MirrorError } from "../sync/errors.js";
 import type { MirrorLog } from "./mirror-log.js";
-import { describeReason } from "./reasons.js";
+import { describeReason, describeRefusedCall } from "./reasons.js";
 import type { RecordTree } from "./record-tree.js";
 import type { HostContext } from "./roo-types.js";
 import type { LocalStores } from "./stores.js";
@@ -72,7 +72,7 @@ export async function reporting(window: HostWindow, run: () => Promise<unknown>)
 
 /** What others say when they fail may quote a key. */
 export function describeFailure(error: unknown, { translate: t }: Pick<HostWindow, "translate">): string {
-  return error instanceof MirrorError
-    ? describeReason(error.message, t)
-    : t("VS Code did not do what it was asked for.");
+  if (error instanceof MirrorError) return describeReason(error.message, t);
+  const refused = error instanceof TypeError ? describeRefusedCall(error.message, t) : undefined;
+  return refused ?? t("VS Code did not do what it was asked for.");
 }

@@ -27,9 +27,20 @@ export function needsSomebody(cause: Cause | undefined): boolean {
   return cause !== undefined && cause !== "lost";
 }
 
+/** How a sentence begins and ends, and what it is in the language of the window. */
+type Form = readonly [form: RegExp, say: (...parts: string[]) => string];
+
+function sayBy(forms: readonly Form[], text: string): string | undefined {
+  for (const [form, say] of forms) {
+    const match = form.exec(text);
+    if (match !== null) return say(...match.slice(1));
+  }
+  return undefined;
+}
+
 /** What the engine says, by its form, in the language of the window. What is of no form that is known stays as it is. */
 export function describeReason(reason: string, t: Translate): string {
-  const forms: readonly [RegExp, (...parts: string[]) => string][] = [
+  const forms: readonly Form[] = [
     [
       /^Redis refused: (WRONGPASS|NOAUTH)\.$/,
       (reply) => t("Redis wants another name or password ({reply}).", { reply }),
@@ -59,11 +70,24 @@ export function describeReason(reason: string, t: Translate): string {
       .split("; ")
       .map((each) => describeMistake(each, t))
       .join(" ");
-  for (const [form, say] of forms) {
-    const match = form.exec(reason);
-    if (match !== null) return say(...match.slice(1));
-  }
-  return reason;
+  return sayBy(forms, reason) ?? reason;
+}
+
+/** Why the mirror, or who saves locally, takes no such call. `undefined`: it is neither of them that says so. */
+export function describeRefusedCall(message: string, t: Translate): string | undefined {
+  const forms: readonly Form[] = [
+    [/^Expected a user id, got none and nobody is signed in$/, () => t("Nobody is signed in, so nothing is mirrored.")],
+    [/^Expected an active mirror, got one that is disabled$/, () => t("The mirror is disabled.")],
+    [
+      /^Expected an active mirror, got one that is misconfigured$/,
+      () => t("A setting of the mirror cannot be used, so nothing is mirrored."),
+    ],
+    [
+      /^Expected (?:provider profiles|an array of history items)$/,
+      () => t("This version has another form than what is kept here."),
+    ],
+  ];
+  return sayBy(forms, message);
 }
 
 function describeMistake(problem: string, t: Translate): string {

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { describeFailure } from "#dist/extension/commands.js";
 import { previewTexts } from "#dist/extension/preview.js";
 import type { TreeNode } from "#dist/extension/window.js";
 import {
@@ -7,6 +8,7 @@ import {
   ExtensionWindows,
   taskOf,
 } from "../support/extension-window.js";
+import { FakeWindow } from "../support/fake-window.js";
 import { KEY, saveBriefly } from "../support/mirrors.js";
 import { RedisServer } from "../support/redis-server.js";
 import { slowDownWrites, TcpProxy } from "../support/tcp-proxy.js";
@@ -218,6 +220,30 @@ describe("in a window with a real server", () => {
       }
     });
 
+    for (const [title, change, said] of [
+      [
+        "signs out",
+        ({ mirror }: ExtensionWindow) => mirror.setUser(undefined),
+        "Nobody is signed in, so nothing is mirrored.",
+      ],
+      ["turns the mirror off", ({ mirror }: ExtensionWindow) => mirror.disable(), "The mirror is disabled."],
+      [
+        "sets what cannot be used",
+        async ({ mirror }: ExtensionWindow) => mirror.configure({ instanceId: 5 as never }),
+        "A setting of the mirror cannot be used, so nothing is mirrored.",
+      ],
+    ] as const) {
+      it(`says what is in the way where somebody ${title} meanwhile`, async () => {
+        const extension = await open();
+        await extension.stores.contextProxy.update("customInstructions", "mine");
+        await extension.mirror.flush({ timeoutMs: 5_000 });
+        picking(extension, "customInstructions", 0);
+        extension.window.onAsked = () => change(extension);
+        await extension.window.run("redisMirrored.restore");
+        expect(extension.window.shown.at(-1)).to.equal(`! It could not be finished: ${said}`);
+      });
+    }
+
     it("says why it cannot be done where the mirror is off, or has nothing", async () => {
       const extension = await open();
       picking(extension, "pinnedApiConfigs", 0);
@@ -392,6 +418,21 @@ describe("in a window with a real server", () => {
     await extension.window.run("redisMirrored.showLog");
     expect(extension.window.isLogShown).to.equal(true);
     expect(extension.window.openLogs).to.equal(1);
+  });
+});
+
+describe("what is said of a failure", () => {
+  const { translate } = new FakeWindow();
+  const said = (error: unknown) => describeFailure(error, { translate });
+
+  for (const form of ["provider profiles", "an array of history items"])
+    it(`is that a version does not fit where it holds not ${form}`, () => {
+      expect(said(new TypeError(`Expected ${form}`))).to.equal("This version has another form than what is kept here.");
+    });
+
+  it("is nothing of what others say, in whose words a key may be", () => {
+    for (const error of [new TypeError(`Expected ${CANARY}`), new Error("Expected provider profiles"), CANARY])
+      expect(said(error)).to.equal("VS Code did not do what it was asked for.");
   });
 });
 
