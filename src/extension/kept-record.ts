@@ -1,8 +1,8 @@
-import { Catalogue, type Mirror, type RecordVersion } from "../index.js";
+import type { Mirror, RecordVersion } from "../index.js";
 import type { RecordDefinition } from "../sync/records.js";
 import { sortNewestFirst } from "../sync/snapshot.js";
 import type { HostContext } from "./roo-types.js";
-import { type LocalStores, settingsOf } from "./stores.js";
+import { catalogueOf, type LocalStores } from "./stores.js";
 
 /** A version of a record that Redis holds. */
 export interface KeptRecord {
@@ -56,7 +56,7 @@ export async function localValueOf(host: Host, record: string): Promise<unknown>
 
 /** What a local value becomes where a version takes its place. */
 export function replacedBy(host: Host, record: string, local: unknown, value: unknown): unknown {
-  const definition = new Catalogue(settingsOf(host.mirror)?.records).find(record);
+  const definition = catalogueOf(host.mirror).find(record);
   return RECORDS[record]!.merge?.(local, value, definition) ?? value;
 }
 

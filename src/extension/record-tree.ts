@@ -1,5 +1,5 @@
 import { Catalogue, type Mirror, type RecordVersion } from "../index.js";
-import { settingsOf, userOf } from "./stores.js";
+import { catalogueOf, settingsOf, userOf } from "./stores.js";
 import type { RecordSurvey } from "../sync/record-survey.js";
 import { isAdoptable } from "./kept-record.js";
 import { describeBytes, describeSpan, describeTime } from "./reasons.js";
@@ -123,7 +123,7 @@ export class RecordTree implements Disposable {
   }
 
   #isInCatalogue(record: string): boolean {
-    return new Catalogue(settingsOf(this.#mirror)?.records).find(record) !== undefined;
+    return catalogueOf(this.#mirror).find(record) !== undefined;
   }
 
   async #versionsOf(record: string): Promise<readonly TreeNode[]> {

@@ -5,7 +5,7 @@ import { isAdoptable, type KeptRecord, localValueOf, adoptVersion, replacedBy } 
 import { previewTexts } from "./preview.js";
 import { describeBytes, describeReason, describeSpan, describeTime } from "./reasons.js";
 import { describeHealth, reportHealth } from "./status-view.js";
-import { userOf } from "./stores.js";
+import { catalogueOf, userOf } from "./stores.js";
 import type { Choice, HostWindow, Translate } from "./window.js";
 
 /** Longer than a batch takes on a slow link. */
@@ -77,7 +77,8 @@ async function showPreview(parts: CommandParts, mirror: Mirror, kept: KeptRecord
   const { record, version } = kept;
   const value = await mirror.readVersion({ record, version: version.version });
   const local = await localValueOf(parts, record);
-  const [before = "", after = ""] = previewTexts(record, local, replacedBy(parts, record, local, value));
+  const definition = catalogueOf(mirror).find(record);
+  const [before = "", after = ""] = previewTexts(definition, local, replacedBy(parts, record, local, value));
   await window.documents.compare(
     t("{record}: on this machine ↔ Redis, {time}", { record, time: describeTime(version.savedAt) }),
     { name: `${record}.local.json`, text: before },

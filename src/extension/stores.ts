@@ -1,4 +1,4 @@
-import { type Mirror, TOKENS } from "../index.js";
+import { Catalogue, type Mirror, TOKENS } from "../index.js";
 import type { Settings } from "../settings/settings.js";
 import type { ContextProxy } from "./context-proxy.js";
 import type { ProviderSettingsManager } from "./provider-settings-manager.js";
@@ -40,4 +40,10 @@ export function userOf(mirror: Mirror | undefined): string | undefined {
 export function settingsOf(mirror: Mirror | undefined): Settings | undefined {
   const container = mirror?.container;
   return container?.isBound(TOKENS.Settings) === true ? container.get(TOKENS.Settings) : undefined;
+}
+
+/** Which records there are and which of them are secret, as the mirror sees it; where that is off, those that are built in. */
+export function catalogueOf(mirror: Mirror | undefined): Catalogue {
+  const settings = settingsOf(mirror);
+  return new Catalogue(settings?.records, settings);
 }

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { Catalogue, defineRecord } from "redis-mirrored";
 import { describeFailure } from "#dist/extension/commands.js";
 import { previewTexts } from "#dist/extension/preview.js";
 import type { TreeNode } from "#dist/extension/window.js";
@@ -200,6 +201,22 @@ describe("in a window with a real server", () => {
       expect(extension.window.shown.at(-1)).to.match(/^! Nothing was changed: the latest saves are not in Redis/);
       expect(extension.stores.contextProxy.get("customInstructions")).to.equal("newer");
     });
+
+    const secret = defineRecord({ name: "customInstructions", kind: "document", encrypted: true });
+    for (const [title, options] of Object.entries<ExtensionWindowOptions>({
+      "a record that the host has made one": { records: [secret] },
+      "all of them, where everything is encrypted": { env: { ROO_MIRROR_ENCRYPT: "all" } },
+    })) {
+      it(`shows no secret of ${title}`, async () => {
+        const extension = await open(options);
+        await extension.stores.contextProxy.update("customInstructions", CANARY);
+        await extension.mirror.flush({ timeoutMs: 5_000 });
+        picking(extension, "customInstructions", 0);
+        await extension.window.run("redisMirrored.restore");
+        const [{ left, right }] = extension.window.compared as [(typeof extension.window.compared)[0]];
+        expect([left.text, right.text]).to.deep.equal(['"•••••• (1)"\n', '"•••••• (1)"\n']);
+      });
+    }
 
     it("waits for a server that is slow to answer", async () => {
       const proxy = await TcpProxy.start(server.port);
@@ -437,6 +454,8 @@ describe("what is said of a failure", () => {
 });
 
 describe("a preview", () => {
+  const find = (record: string) => new Catalogue().find(record);
+
   it("shows of secrets what differs, and not what they are", () => {
     const profiles = (apiKey: string, id: string) => ({
       currentApiConfigName: "work",
@@ -445,7 +464,7 @@ describe("a preview", () => {
       },
       elsewhere: { id: CANARY },
     });
-    const [before, after] = previewTexts("provider", profiles(CANARY, "a"), profiles("another", "b")) as [
+    const [before, after] = previewTexts(find("provider"), profiles(CANARY, "a"), profiles("another", "b")) as [
       string,
       string,
     ];
@@ -456,13 +475,19 @@ describe("a preview", () => {
   });
 
   it("shows what is no secret as it is, whatever order it came in", () => {
-    expect(previewTexts("customInstructions", "a", undefined)).to.deep.equal(['"a"\n', ""]);
-    expect(previewTexts("pinnedApiConfigs", { b: true, a: false }, { a: false, b: true })).to.satisfy(
+    expect(previewTexts(find("customInstructions"), "a", undefined)).to.deep.equal(['"a"\n', ""]);
+    expect(previewTexts(find("pinnedApiConfigs"), { b: true, a: false }, { a: false, b: true })).to.satisfy(
       ([one, other]: string[]) => one === other,
     );
   });
 
+  it("masks all of another secret, whatever it is called there", () => {
+    const vault = defineRecord({ name: "vault", kind: "document", encrypted: true });
+    const [text] = previewTexts(vault, { currentApiConfigName: CANARY, apiConfigs: { a: { id: CANARY } } });
+    expect(text).not.to.contain(CANARY);
+  });
+
   it("masks what it knows nothing about", () => {
-    expect(previewTexts("unheardOf", { token: CANARY })[0]).not.to.contain(CANARY);
+    expect(previewTexts(find("unheardOf"), { token: CANARY })[0]).not.to.contain(CANARY);
   });
 });
