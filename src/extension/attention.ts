@@ -1,6 +1,7 @@
 import type { Mirror, MirrorEvents } from "../index.js";
 import { type Cause, causeOf, describeReason, needsSomebody, remedyOf } from "./reasons.js";
 import type { HostContext } from "./roo-types.js";
+import { unheeded } from "./unheeded.js";
 import type { Disposable, HostWindow } from "./window.js";
 
 /** The causes of which nobody wants to hear in a message again. */
@@ -37,7 +38,7 @@ export class Attention implements Disposable {
     const cause = causeOf(status);
     if (!needsSomebody(cause) || this.#told.has(cause!) || this.#isSilenced(cause!)) return;
     this.#told.add(cause!);
-    void this.#tell(cause as AskingCause, status.reason ?? "").catch(() => {});
+    void unheeded(() => this.#tell(cause as AskingCause, status.reason ?? ""));
   }
 
   async #tell(cause: AskingCause, reason: string): Promise<void> {

@@ -6,6 +6,7 @@ import { describeFailure, offer } from "./commands.js";
 import { describeRotation, reencryptUser, surveyUser } from "./key-rotation.js";
 import { keyText, MirrorKeys } from "./mirror-keys.js";
 import type { HostContext } from "./roo-types.js";
+import { unheeded } from "./unheeded.js";
 import type { HostWindow } from "./window.js";
 
 /**
@@ -20,7 +21,10 @@ export function contributeKeyCommands(
 ): void {
   const { secrets, subscriptions } = context;
   const keys = new MirrorKeys(secrets, mirror);
-  subscriptions.push(secrets.onDidChange(({ key }) => void (key === SECRET_NAME && keys.reload())));
+  const follow = ({ key }: { key: string }) => {
+    if (key === SECRET_NAME) void unheeded(() => keys.reload());
+  };
+  subscriptions.push(secrets.onDidChange(follow));
   if (window === undefined) return;
   const commands = {
     showKey,

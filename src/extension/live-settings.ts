@@ -3,6 +3,7 @@ import type { HostSettings, Logger, Mirror, MirrorOptions } from "../index.js";
 import { PASSWORD_SECRET, passwordFrom } from "./password.js";
 import type { HostContext } from "./roo-types.js";
 import { type LocalStores, settingsOf, showLocalStores, userOf } from "./stores.js";
+import { unheeded } from "./unheeded.js";
 import type { Disposable, HostWindow } from "./window.js";
 
 /** The host's own options, and behind them what the window has for the mirror: its settings, its secret, its log. */
@@ -50,7 +51,7 @@ export function followSettings(
     const [settings, userId] = [settingsOf(mirror), userOf(mirror)];
     if (settings === shownTo[0] && userId === shownTo[1]) return;
     shownTo = [settings, userId];
-    if (settings !== undefined && userId !== undefined) void showLocalStores(context, stores);
+    if (settings !== undefined && userId !== undefined) void unheeded(() => showLocalStores(context, stores));
   };
   const apply = async () => {
     await mirror.configure();
@@ -59,9 +60,9 @@ export function followSettings(
   mirror.on("status", show);
   return [
     { dispose: () => mirror.off("status", show) },
-    window.settings.onDidChange(() => void apply()),
+    window.settings.onDidChange(() => void unheeded(apply)),
     context.secrets.onDidChange(({ key }) => {
-      if (key === PASSWORD_SECRET) void apply();
+      if (key === PASSWORD_SECRET) void unheeded(apply);
     }),
   ];
 }

@@ -73,7 +73,8 @@ export class MirrorKeys {
     const ring = container.get(TOKENS.KeyRing);
     if (!(ring instanceof StoredKeyRing)) return;
     await ring.reload();
-    container.get(TOKENS.RedisSyncService).lookAgain();
+    // It may have been switched off meanwhile.
+    if (container.isBound(TOKENS.RedisSyncService)) container.get(TOKENS.RedisSyncService).lookAgain();
   }
 
   get #settings(): Settings | undefined {

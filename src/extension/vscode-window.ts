@@ -1,4 +1,5 @@
 import type * as VsCode from "vscode";
+import { unheeded } from "./unheeded.js";
 import { VsCodeDocuments } from "./vscode/vscode-documents.js";
 import { openVsCodeLog } from "./vscode/vscode-log.js";
 import { VsCodeSettings } from "./vscode/vscode-settings.js";
@@ -90,7 +91,7 @@ export class VsCodeWindow implements HostWindow {
   }
 
   async execute(command: string, ...args: unknown[]): Promise<void> {
-    await this.#vscode.commands.executeCommand(command, ...args).then(undefined, () => {});
+    await unheeded(() => this.#vscode.commands.executeCommand(command, ...args));
   }
 
   async confirm(question: string, detail: string, action: string): Promise<boolean> {
@@ -123,11 +124,11 @@ export class VsCodeWindow implements HostWindow {
   }
 
   inform(message: string): void {
-    void this.#vscode.window.showInformationMessage(withoutLinks(message));
+    void unheeded(() => this.#vscode.window.showInformationMessage(withoutLinks(message)));
   }
 
   warn(message: string): void {
-    void this.#vscode.window.showWarningMessage(withoutLinks(message));
+    void unheeded(() => this.#vscode.window.showWarningMessage(withoutLinks(message)));
   }
 
   async offer(message: string, severity: "warning" | "error", actions: readonly string[]): Promise<string | undefined> {

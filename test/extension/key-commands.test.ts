@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { createMirror, type Mirror, type MirrorOptions, parseKeys, TOKENS } from "redis-mirrored";
 import { contributeKeyCommands } from "#dist/extension/key-commands.js";
+import { MirrorKeys } from "#dist/extension/mirror-keys.js";
 import type { HostContext } from "#dist/extension/roo-types.js";
 import { FakeSecrets } from "../support/fake-secrets.js";
 import { FakeWindow } from "../support/fake-window.js";
@@ -86,6 +87,16 @@ describe("the commands for keys", () => {
     expect(secrets.listenerCount).to.equal(1);
     for (const subscription of subscriptions) subscription.dispose();
     expect([window.commands.size, secrets.listenerCount]).to.deep.equal([0, 0]);
+  });
+
+  it("read the keys anew also for a mirror that is switched off meanwhile", async () => {
+    keep(OURS);
+    const mirror = open();
+    mirror.container.get(TOKENS.RedisSyncService).set({ userId: "alice", record: "provider" }, {});
+    expect(await mirror.flush({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true });
+    secrets.onGet = () => mirror.disable();
+    await new MirrorKeys(secrets, mirror).reload();
+    expect(mirror.status.state).to.equal("disabled");
   });
 
   describe("showKey", () => {

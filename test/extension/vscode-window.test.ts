@@ -86,6 +86,37 @@ describe("VS Code's window", () => {
     expect(JSON.stringify(said)).not.to.contain("](");
   });
 
+  describe("that does not do what nobody waits for", () => {
+    const failures: Record<string, () => unknown> = {
+      throws: () => {
+        throw new Error("the window is gone");
+      },
+      rejects: () => Promise.reject(new Error("Canceled")),
+      "rejects by a promise of its own": () => ({
+        then: (_resolve: unknown, reject: (error: Error) => void) => reject(new Error("Canceled")),
+      }),
+    };
+    for (const [title, failing] of Object.entries(failures)) {
+      it(`and ${title} makes no rejection that nobody handles`, async () => {
+        let asked = 0;
+        const fail = () => (asked++, failing());
+        const module = vscode({
+          window: { showInformationMessage: fail, showWarningMessage: fail },
+          commands: { executeCommand: fail },
+        });
+        const window = new VsCodeWindow(module);
+        window.inform("text");
+        window.warn("text");
+        window.setContext("redisMirrored.state", "inSync");
+        window.settings.open("redisMirrored");
+        await window.execute("redisMirrored.showLog");
+        // Node tells of a rejection after the turn in which nobody took it.
+        await new Promise((resolve) => setImmediate(resolve));
+        expect(asked).to.equal(5);
+      });
+    }
+  });
+
   it("offers a command before there is what it does: whoever calls it waits, and a second registration is not made", async () => {
     const registered = new Map<string, (target?: unknown) => Promise<void>>();
     const registerCommand = (name: string, run: (target?: unknown) => Promise<void>) => {

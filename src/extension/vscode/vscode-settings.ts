@@ -1,4 +1,5 @@
 import type * as VsCode from "vscode";
+import { unheeded } from "../unheeded.js";
 import type { Disposable, WindowSettings } from "../window.js";
 
 const SECTION = "redisMirrored";
@@ -35,6 +36,6 @@ export class VsCodeSettings implements WindowSettings {
   }
 
   open(query: string): void {
-    void this.#vscode.commands.executeCommand("workbench.action.openSettings", query);
+    void unheeded(() => this.#vscode.commands.executeCommand("workbench.action.openSettings", query));
   }
 }
