@@ -2,7 +2,9 @@ import type { Mirror } from "../index.js";
 import { SECRET_NAME } from "../container/key-stores.js";
 import { KeyRingError } from "../sync/errors.js";
 import { generateKey, type MirrorKey, parseKeys } from "../sync/key-ring.js";
-import { describeFailure, offer } from "./commands.js";
+import type { ReencryptionReport } from "../sync/reencryption.js";
+import { describeFailure, offer, reporting } from "./commands.js";
+import { forgetOlderKeys } from "./key-forgetting.js";
 import { describeRotation, reencryptUser, surveyUser } from "./key-rotation.js";
 import { keyText, MirrorKeys } from "./mirror-keys.js";
 import type { HostContext } from "./roo-types.js";
@@ -111,8 +113,9 @@ async function rotateKey(window: HostWindow, keys: MirrorKeys): Promise<void> {
       );
   if (!isAgreed) return;
   let encrypting: MirrorKey | undefined;
+  let report: ReencryptionReport | undefined;
   try {
-    const report = await window.withProgress(t("Redis Mirror: encrypting anew"), (onProgress) =>
+    report = await window.withProgress(t("Redis Mirror: encrypting anew"), (onProgress) =>
       reencryptUser(
         user,
         async () => {
@@ -123,9 +126,6 @@ async function rotateKey(window: HostWindow, keys: MirrorKeys): Promise<void> {
         onProgress,
       ),
     );
-    const lines = describeRotation(report, encrypting!.id, t).join(" ");
-    if (report.left.length > 0) window.warn(lines);
-    else window.inform(lines);
   } catch (error) {
     if (encrypting === undefined) throw error;
     window.warn(
@@ -137,6 +137,17 @@ async function rotateKey(window: HostWindow, keys: MirrorKeys): Promise<void> {
   } finally {
     if (encrypting !== undefined) await keys.keep(encrypting);
   }
+  if (report === undefined) return;
+  const message = describeRotation(report, encrypting!.id, t).join(" ");
+  const { left } = report;
+  // Where nothing of the user's is under an older key any more, these may be of no use.
+  if (left.some(({ reason }) => reason !== "unknown-key")) return window.warn(message);
+  // Whoever does not answer holds up no other command.
+  void unheeded(async () => {
+    const forgetting = t("Forget Older Keys");
+    const chosen = await window.offer(message, left.length > 0 ? "warning" : "info", [forgetting]);
+    if (chosen === forgetting) await reporting(window, () => forgetOlderKeys(window, keys, user));
+  });
 }
 
 /** @throws KeyRingError */

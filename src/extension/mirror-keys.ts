@@ -66,6 +66,19 @@ export class MirrorKeys {
     await this.#change((kept) => (kept.some(({ id }) => id === key.id) ? kept : [...kept, key]));
   }
 
+  /**
+   * Keeps the first alone of those that somebody knows to be kept. `false`: others are kept by now, and go on being.
+   * @throws KeyRingError
+   */
+  async forgetOlder(known: readonly MirrorKey[]): Promise<boolean> {
+    const text = await ofStore(this.#store.load());
+    const idsOf = (keys: readonly MirrorKey[]) => keys.map(({ id }) => id).join(",");
+    if (text === undefined || idsOf(parseKeys(text)) !== idsOf(known)) return false;
+    if (!(await ofStore(this.#store.replace(text, keyText(known[0]!))))) return false;
+    await this.reload();
+    return true;
+  }
+
   /** The mirror reads what is kept now. Does not reject. */
   async reload(): Promise<void> {
     const container = this.#mirror?.container;

@@ -131,11 +131,17 @@ export class VsCodeWindow implements HostWindow {
     void unheeded(() => this.#vscode.window.showWarningMessage(withoutLinks(message)));
   }
 
-  async offer(message: string, severity: "warning" | "error", actions: readonly string[]): Promise<string | undefined> {
+  async offer(
+    message: string,
+    severity: "info" | "warning" | "error",
+    actions: readonly string[],
+  ): Promise<string | undefined> {
     const { window } = this.#vscode;
+    const text = withoutLinks(message);
+    if (severity === "info") return window.showInformationMessage(text, ...actions);
     return severity === "error"
-      ? window.showErrorMessage(withoutLinks(message), ...actions)
-      : window.showWarningMessage(withoutLinks(message), ...actions);
+      ? window.showErrorMessage(text, ...actions)
+      : window.showWarningMessage(text, ...actions);
   }
 
   async withProgress<T>(

@@ -130,7 +130,11 @@ export interface HostWindow extends Disposable {
   /** The same of what did not work, or not all of it. */
   warn(message: string): void;
   /** Tells, and offers to do something about it: which of the actions was chosen, `undefined` for none. */
-  offer(message: string, severity: "warning" | "error", actions: readonly string[]): Promise<string | undefined>;
+  offer(
+    message: string,
+    severity: "info" | "warning" | "error",
+    actions: readonly string[],
+  ): Promise<string | undefined>;
   /** Shows that something is being done, and how far it is, as `done` of `total`. */
   withProgress<T>(title: string, work: (onProgress: (done: number, total: number) => void) => Promise<T>): Promise<T>;
 }

@@ -8,6 +8,7 @@ import { FakeWindow } from "../support/fake-window.js";
 import { hurriedMirror } from "../support/mirrors.js";
 import { RedisServer } from "../support/redis-server.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
+import { until } from "../support/until.js";
 
 const NAME = "redisMirrored.key";
 const [OURS, OLDER, THEIRS] = [1, 2, 3].map((byte) => Buffer.alloc(32, byte).toString("base64url")) as [
@@ -271,7 +272,7 @@ describe("the commands for keys", () => {
         [0, 2],
         [1, 2],
       ]);
-      expect(last()).to.equal(`i 2 encrypted anew, with the key ${idOf(fresh!)}.`);
+      expect(last()).to.equal(`info 2 encrypted anew, with the key ${idOf(fresh!)}. [Forget Older Keys]`);
       expect(await server.mirrorConnections()).to.equal(0);
     });
 
@@ -301,7 +302,7 @@ describe("the commands for keys", () => {
       open();
       await window.run("redisMirrored.rotateKey");
       expect(last())
-        .to.match(/^! 0 encrypted anew.* 1 left as they were/)
+        .to.match(/^warning 0 encrypted anew.* 1 left as they were/)
         .and.to.contain(idOf(OLDER));
       expect(await keyIdInRedis()).to.equal(idOf(OLDER));
     });
@@ -374,6 +375,77 @@ describe("the commands for keys", () => {
       await window.run("redisMirrored.rotateKey");
       expect(kept()).to.deep.equal([THEIRS, OURS, fresh]);
       expect(await keyIdInRedis()).to.equal(idOf(fresh!));
+    });
+
+    describe("once nothing is under the older keys", () => {
+      const asked = () => window.shown.filter((line) => line.endsWith("[Forget]"));
+      const rotateAndForget = async () => {
+        window.chosen = "Forget Older Keys";
+        await window.run("redisMirrored.rotateKey");
+      };
+      const said = (text: string) => until(`it says ${text}`, async () => last().startsWith(text));
+
+      it("forgets them where that is wanted, after a question, and the mirror with it", async () => {
+        keep(OURS, OLDER);
+        await save([OURS], { apiConfigs: {} });
+        const ring = open().container.get(TOKENS.KeyRing);
+        expect((await ring.encryptionKey()).id).to.equal(idOf(OURS));
+        secrets.tell = () => {};
+        await rotateAndForget();
+        await said("i The key ");
+        const [fresh, ...others] = kept()!;
+        expect(others).to.deep.equal([]);
+        expect(asked()).to.have.lengthOf(1);
+        expect(asked()[0]).to.contain(`(${idOf(OURS)}, ${idOf(OLDER)})?`);
+        expect(await read([fresh!])).to.deep.equal({ apiConfigs: {} });
+        expect(await ring.decryptionKey(idOf(OURS))).to.equal(undefined);
+        expect(await server.mirrorConnections()).to.equal(0);
+      });
+
+      it("forgets none where it is not agreed to", async () => {
+        keep(OURS);
+        await save([OURS], { apiConfigs: {} });
+        open();
+        window.onAsked = () => (window.isAgreeing = asked().length === 0);
+        await rotateAndForget();
+        await until("it has asked", async () => asked().length === 1);
+        expect(kept()!.slice(1)).to.deep.equal([OURS]);
+      });
+
+      it("forgets none that somebody else's records are under, and does not ask", async () => {
+        keep(OURS);
+        await save([OURS], { apiConfigs: {} });
+        const { mirror, service } = hurriedMirror(server.port, { keys: [OURS], userId: "bob" });
+        service.set({ userId: "bob", record: "provider" }, { apiConfigs: {} });
+        await mirror.close({ timeoutMs: 5_000 });
+        open();
+        await rotateAndForget();
+        await said("! No key is forgotten: ");
+        expect(last()).to.contain("older ones (1), or may be (0)");
+        expect(kept()!.slice(1)).to.deep.equal([OURS]);
+        expect(asked()).to.deep.equal([]);
+      });
+
+      it("forgets none that something may be under which was not looked at", async () => {
+        keep(OURS);
+        open();
+        // Longer than a value of the mirror's own may be.
+        await (await server.client()).set("roo:bob:provider", `{${" ".repeat(32 * 2 ** 20)}`);
+        await rotateAndForget();
+        await said("! No key is forgotten: ");
+        expect(last()).to.contain("older ones (0), or may be (1)");
+        expect(kept()!.slice(1)).to.deep.equal([OURS]);
+      });
+
+      it("forgets none where another window has changed the keys since", async () => {
+        keep(OURS);
+        await save([OURS], { apiConfigs: {} });
+        open();
+        window.onAsked = () => void (asked().length > 0 && keep(THEIRS, OURS));
+        await rotateAndForget();
+        await said("! It could not be finished: Another window changes the keys");
+        expect(kept()).to.deep.equal([THEIRS, OURS]);
+      });
     });
 
     for (const [why, options] of [

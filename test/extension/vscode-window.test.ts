@@ -78,10 +78,11 @@ describe("VS Code's window", () => {
     const hostile = "[Click](command:workbench.action.quit)";
     window.inform(hostile);
     window.warn(hostile);
+    await window.offer(hostile, "info", ["Act"]);
     await window.offer(hostile, "warning", ["Act"]);
     await window.offer(hostile, "error", ["Act"]);
     await window.confirm(hostile, hostile, "Act");
-    expect(said).to.have.lengthOf(5);
+    expect(said).to.have.lengthOf(6);
     expect(JSON.stringify(said)).to.contain("[Click] (");
     expect(JSON.stringify(said)).not.to.contain("](");
   });

@@ -1,7 +1,8 @@
 import { Failure } from "../failure.js";
 import { isAgreed, say, sayJson } from "../terminal.js";
 import type { KeysAtHand } from "../keys/keys-at-hand.js";
-import { type Ciphertexts, forgetOlder, type RotateFlags, surveyOlder } from "./rotation.js";
+import { type Ciphertexts, surveyOlder } from "../../sync/older-ciphertexts.js";
+import { forgetOlder, type RotateFlags } from "./rotation.js";
 import { describeByKey, describeLeft, toEntries } from "./rotation-report.js";
 
 /** Removes the keys behind the first, if nothing is under them. The answer is the exit status. */

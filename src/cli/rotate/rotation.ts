@@ -1,21 +1,8 @@
 import { generateKey, type MirrorKey, parseKeys } from "../../sync/key-ring.js";
-import type { Ciphertext, UnseenCiphertext } from "../../sync/ciphertexts.js";
-import {
-  type CiphertextSurvey,
-  type LeftCiphertext,
-  Reencryption,
-  type ReencryptionReport,
-} from "../../sync/reencryption.js";
-import { parseKey, type UserKey, type UserKeys } from "../../sync/user-keys.js";
+import { type Ciphertexts, reencryptionsOf } from "../../sync/older-ciphertexts.js";
+import type { CiphertextSurvey, ReencryptionReport } from "../../sync/reencryption.js";
 import type { KeysAtHand } from "../keys/keys-at-hand.js";
 import { sumOf, sumOfReports } from "./rotation-report.js";
-
-/** The keys of Redis that a rotation is about, on the servers that have them. */
-export interface Ciphertexts {
-  readonly servers: readonly UserKeys[];
-  /** Of one user, or of all; as `SCAN` takes it. */
-  readonly pattern: string;
-}
 
 export interface RotateFlags {
   readonly dryRun: boolean;
@@ -28,26 +15,6 @@ export async function survey(where: Ciphertexts, keys: readonly MirrorKey[]): Pr
   const surveys: CiphertextSurvey[] = [];
   for (const reencryption of reencryptionsOf(where, keys)) surveys.push(await reencryption.survey());
   return sumOf(surveys);
-}
-
-/** What has to be read with the keys behind the first, or may have to be; and what nobody can read with them. @throws as `survey`. */
-export async function surveyOlder(
-  where: Ciphertexts,
-  keys: readonly MirrorKey[],
-): Promise<{
-  readonly older: readonly Ciphertext[];
-  readonly unseen: readonly UnseenCiphertext[];
-  readonly unreadable: readonly LeftCiphertext[];
-}> {
-  const [older, unseen, unreadable]: [Ciphertext[], UnseenCiphertext[], LeftCiphertext[]] = [[], [], []];
-  for (const reencryption of reencryptionsOf(where, keys)) {
-    const found = await reencryption.survey();
-    const sifted = await reencryption.sift(found.older);
-    older.push(...sifted.held);
-    unseen.push(...found.unseen);
-    unreadable.push(...sifted.unreadable);
-  }
-  return { older, unseen, unreadable };
 }
 
 /** Encrypts anew. @throws ConnectionLostError @throws RefusedError @throws NotServedError Then it can be run again. */
@@ -72,12 +39,4 @@ export async function addKey({ store }: KeysAtHand): Promise<readonly MirrorKey[
 export async function forgetOlder({ store }: KeysAtHand): Promise<boolean> {
   const { file, text } = store!;
   return file.replace(text!, text!.split(",")[0]!.trim());
-}
-
-function reencryptionsOf({ servers, pattern }: Ciphertexts, keys: readonly MirrorKey[]): Reencryption[] {
-  return servers.map((server) => new Reencryption(server, () => keysOf(server, pattern), keys));
-}
-
-async function keysOf(server: UserKeys, pattern: string): Promise<readonly UserKey[]> {
-  return (await server.names(pattern)).map(parseKey).filter((key) => key !== undefined);
 }

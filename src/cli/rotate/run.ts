@@ -1,5 +1,6 @@
 import { KeySpace } from "../../sync/keys.js";
 import type { MirrorKey } from "../../sync/key-ring.js";
+import { type Ciphertexts, EVERYBODYS } from "../../sync/older-ciphertexts.js";
 import type { CiphertextSurvey } from "../../sync/reencryption.js";
 import { Failure } from "../failure.js";
 import { settingsInForce, userInForce, withAllServers } from "../in-force.js";
@@ -9,7 +10,7 @@ import { isAgreed, say, sayJson } from "../terminal.js";
 import { UsageError } from "../usage-error.js";
 import { forget } from "./forget.js";
 import { countOf, describeByKey, describeLeft, toEntries } from "./rotation-report.js";
-import { addKey, type Ciphertexts, reencrypt, type RotateFlags, survey } from "./rotation.js";
+import { addKey, reencrypt, type RotateFlags, survey } from "./rotation.js";
 
 export interface RotateOptions extends RotateFlags {
   readonly allUsers: boolean;
@@ -28,7 +29,7 @@ export async function rotate(options: RotateOptions, user: string | undefined): 
     throw new Failure("NO_KEY", `There is no key to rotate: ${atHand.store!.path} is not there.`);
   for (const warning of atHand.store?.file.warnings ?? []) console.error(warning);
   const isCluster = settings.address.cluster !== undefined;
-  const pattern = isOfAll ? "roo:*" : new KeySpace({ isCluster }).keyOf({ userId, record: "*" });
+  const pattern = isOfAll ? EVERYBODYS : new KeySpace({ isCluster }).keyOf({ userId, record: "*" });
   return withAllServers(settings, userId, (servers) => {
     const where = { servers, pattern };
     return options.forget ? forget(where, atHand, options) : run(where, atHand, options);
