@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { Ajv } from "ajv";
 import { expect } from "chai";
 import { type Locked, ROOT, SmallPackage } from "../support/small-package.js";
@@ -182,6 +183,108 @@ describe("the supply chain", function () {
       expect(check().stderr).to.match(
         /^tarball: expected at most 5200000 bytes, packed 1400000, got 6000\d{3}, packed \d+\n$/,
       );
+    });
+  });
+
+  describe("check:vsix", () => {
+    const MANIFEST = {
+      main: `./${KIND}`,
+      icon: "media/icon.png",
+      contributes: {
+        commands: [{ title: "%show.title%", icon: { light: "media/show.svg" } }],
+        configuration: { default: null },
+      },
+    };
+    const GOOD = {
+      "extension.vsixmanifest": "<xml />",
+      "[Content_Types].xml": "<xml />",
+      "extension/package.json": JSON.stringify(MANIFEST),
+      "extension/package.nls.json": '{"show.title":"Show"}',
+      "extension/package.nls.zh-cn.json": '{"show.title":"显示"}',
+      "extension/l10n/bundle.l10n.zh-cn.json": "{}",
+      "extension/readme.md": "# [Small](https://example.com)",
+      "extension/changelog.md": "# Changelog",
+      "extension/LICENSE.txt": "MIT",
+      "extension/media/icon.png": "\u0000sourceMappingURL=",
+      "extension/media/show.svg": "<svg />",
+      [`extension/${KIND}`]: "1;",
+      "extension/dist/bundle/third-party-licences.txt": "MIT",
+    };
+
+    /** @param changes `undefined`: the file is not there. */
+    async function problemsOf(changes: Record<string, string | undefined>, size = 300_000): Promise<string[]> {
+      const script = pathToFileURL(join(ROOT, "scripts/vsix-contents.mjs")).href;
+      const { problemsOfVsix } = (await import(script)) as {
+        problemsOfVsix(contents: Map<string, Buffer>, size: number): string[];
+      };
+      const files = Object.entries<string | undefined>({ ...GOOD, ...changes });
+      const there = files.filter((file): file is [string, string] => file[1] !== undefined);
+      return problemsOfVsix(new Map(there.map(([path, text]) => [path, Buffer.from(text)])), size);
+    }
+
+    it("passes what holds what it should", async () => {
+      expect(await problemsOf({})).to.deep.equal([]);
+    });
+
+    it("names each file that is of no kind: source maps, sources, tests, packages, settings", async () => {
+      const strange = [
+        `${KIND}.map`,
+        "src/extension/extension.ts",
+        "dist/extension/extension.js",
+        "test/extension/extension.test.js",
+        "dist/bundle/extension.test.cjs",
+        "node_modules/a/package.json",
+        ".env",
+        "media/key.pem",
+      ].map((path) => `extension/${path}`);
+      const changes = Object.fromEntries(strange.map((path) => [path, ""]));
+      expect(await problemsOf(changes)).to.have.members(strange.map((path) => `expected nothing else, got ${path}`));
+    });
+
+    it("names each file that holds a secret, says where it was made, or names a source map", async () => {
+      const found = {
+        "extension/readme.md": [`npm_${"a".repeat(36)}`, "holds a token"],
+        "extension/changelog.md": ["-----BEGIN PRIVATE KEY-----\nMHcCAQEE", "holds a private key"],
+        "extension/LICENSE.txt": [`${homedir()}/src`, "holds the path of this machine"],
+        [`extension/${KIND}`]: ["1;\n//# sourceMappingURL=extension.cjs.map", "names a source map"],
+      };
+      const changes = Object.fromEntries(Object.entries(found).map(([path, [text]]) => [path, text]));
+      expect(await problemsOf(changes)).to.have.members(
+        Object.entries(found).map(([path, [, problem]]) => `${path} ${problem}`),
+      );
+    });
+
+    it("names a link of the page that leads to what is not in it", async () => {
+      const path = "extension/readme.md";
+      for (const link of ["docs/keys.md", "../LICENSE", "media/icon.png"])
+        expect(await problemsOf({ [path]: `[a](${link})` })).to.deep.equal([
+          `${path} leads to what is not in the package`,
+        ]);
+      expect(await problemsOf({ [path]: "[a](#b) [c](http://localhost)" })).to.deep.equal([]);
+    });
+
+    it("names what is missing, whether its manifest names it or not", async () => {
+      const always = ["readme.md", "changelog.md", "LICENSE.txt"];
+      const named = ["media/icon.png", "media/show.svg", `./${KIND}`];
+      const missing = [...always, ...named].map((path) => [join("extension", path), undefined]);
+      expect(await problemsOf(Object.fromEntries(missing) as Record<string, undefined>)).to.have.members([
+        ...always.map((path) => `expected ${path}, which belongs in it`),
+        ...named.map((path) => `expected ${path}, which its manifest names`),
+      ]);
+      expect(await problemsOf({ "extension/package.json": undefined })).to.deep.equal([
+        "expected package.json, which belongs in it",
+      ]);
+    });
+
+    it("names each text that a language does not say", async () => {
+      expect(
+        await problemsOf({ "extension/package.nls.json": undefined, "extension/package.nls.zh-cn.json": "{}" }),
+      ).to.deep.equal(["package.nls.json does not say show.title", "package.nls.zh-cn.json does not say show.title"]);
+    });
+
+    it("says that it has become too large", async () => {
+      expect(await problemsOf({}, 400_000)).to.deep.equal([]);
+      expect(await problemsOf({}, 400_001)).to.deep.equal(["expected at most 400000 bytes, got 400001"]);
     });
   });
 
