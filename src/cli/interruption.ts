@@ -31,3 +31,16 @@ export class Interruption implements Disposable {
     process.off("SIGINT", this.#onSignal);
   }
 }
+
+/**
+ * Ctrl-C where a command does not handle it itself: while it connects, or only looks. Ends the process at once.
+ * @param report Says so; the answer is the exit status.
+ */
+export function endingAtOnce(report: () => number): Disposable {
+  const onSignal = () => {
+    // Whoever handles it listens too.
+    if (process.listenerCount("SIGINT") === 1) process.exit(report());
+  };
+  process.on("SIGINT", onSignal);
+  return { [Symbol.dispose]: () => void process.off("SIGINT", onSignal) };
+}

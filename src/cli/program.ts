@@ -9,7 +9,7 @@ import { historyCommand } from "./history.js";
 import { importCommand } from "./import.js";
 import { inspectCommand } from "./inspect.js";
 import { toJson } from "./json.js";
-import { INTERRUPTED_STATUS, InterruptedError } from "./interruption.js";
+import { endingAtOnce, INTERRUPTED_STATUS, InterruptedError } from "./interruption.js";
 import { keygenCommand } from "./keygen.js";
 import { migrateCommand } from "./migrate.js";
 import { packageVersion } from "./package-version.js";
@@ -47,6 +47,7 @@ const MAX_HELP_WIDTH = 110;
 export async function run(args: readonly string[]): Promise<number> {
   const commands = makeCommands();
   const program = makeProgram(commands);
+  using _ = endingAtOnce(() => report(new InterruptedError("Ended by Ctrl-C."), args, commands));
   try {
     await program.parseAsync(args, { from: "user" });
     return commands.find(({ status }) => status !== undefined)?.status ?? 0;

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
@@ -12,6 +13,7 @@ import { TemporaryFolder } from "../support/temporary-folder.js";
 
 const MAIN = fileURLToPath(import.meta.resolve("#dist/cli/main.js"));
 const NEWER_FIRST = `${"A".repeat(42)}E,${KEY}`;
+const AN_EXPORT = { format: "redis-mirrored export", formatVersion: 1, userId: "alice", records: [{ record: "a" }] };
 const HEARD = "Ending after what is in hand.";
 
 describe("Ctrl-C in a command that works in steps", function () {
@@ -118,5 +120,70 @@ describe("Ctrl-C in a command that works in steps", function () {
     expect(await client.exists(["roo:alice:customInstructions", "roo:alice:customModes"])).to.equal(1);
     expect((await runCommand(env, "import", file, "--yes")).status).to.equal(0);
     expect(await client.exists(["roo:alice:customInstructions", "roo:alice:customModes"])).to.equal(2);
+  });
+});
+
+describe("Ctrl-C in a command that waits for a server which never answers", function () {
+  // Each command is a process of its own.
+  this.timeout(30_000);
+  let silent: Server;
+  let folder: TemporaryFolder;
+  let file: string;
+  let env: Record<string, string>;
+  before(async () => {
+    // Whoever hangs up has not to be told of it.
+    silent = createServer((socket) => void socket.on("error", () => {}).resume());
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    folder = new TemporaryFolder();
+    file = join(folder.path, "alice.json");
+    writeFileSync(file, JSON.stringify(AN_EXPORT));
+    const { port } = silent.address() as AddressInfo;
+    const place = { REDIS_HOST: "127.0.0.1", REDIS_PORT: String(port), XDG_CONFIG_HOME: folder.path };
+    env = { ...place, ROO_USER_ID: "alice", ROO_MIRROR_KEY: KEY };
+  });
+  after(async () => {
+    folder.remove();
+    silent.close();
+    await once(silent, "close");
+  });
+
+  async function interrupted(...args: string[]) {
+    const command = spawn(process.execPath, [MAIN, ...args], {
+      env: { PATH: process.env["PATH"], ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stderr = "";
+    command.stderr.on("data", (chunk) => (stderr += String(chunk)));
+    command.stdout.resume();
+    const ended = once(command, "close") as Promise<[number | null]>;
+    await once(silent, "connection");
+    command.kill("SIGINT");
+    const [status] = await ended;
+    return { status, stderr };
+  }
+
+  for (const [command, ...args] of [
+    ["status"],
+    ["doctor"],
+    ["inspect"],
+    ["history", "provider"],
+    ["support-bundle"],
+    ["restore", "provider", "--version", "1"],
+    ["export"],
+    ["import", "FILE", "--yes"],
+    ["migrate", "--yes"],
+    ["purge", "alice", "--yes"],
+    ["rotate", "--yes"],
+  ] as const)
+    it(`ends \`${command}\` at once, which says so`, async () => {
+      const given = args.map((arg) => (arg === "FILE" ? file : arg));
+      expect(await interrupted(command, ...given)).to.deep.equal({ status: 130, stderr: "Ended by Ctrl-C.\n" });
+    });
+
+  it("is told to a program as the last line of the error output", async () => {
+    const { status, stderr } = await interrupted("export", "--json");
+    expect(JSON.parse(stderr)).to.deep.equal({ error: { code: "INTERRUPTED", message: "Ended by Ctrl-C." } });
+    expect(status).to.equal(130);
   });
 });
