@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -397,7 +398,18 @@ describe("export and import", function () {
 
   it("refuse what is no file", async () => {
     mkdirSync(file);
-    expect((await run("import", file)).stderr).to.equal(`Expected ${file} to be a file.\n`);
+    const pipe = join(folder.path, "pipe");
+    spawnSync("mkfifo", [pipe]);
+    for (const [name, kind] of [
+      [file, "a directory"],
+      [pipe, "a pipe"],
+      ["/dev/null", "a device"],
+    ] as const)
+      expect(await run("import", name, "--yes")).to.deep.equal({
+        status: 1,
+        stdout: "",
+        stderr: `Expected ${name} to be a regular file, got ${kind}.\n`,
+      });
     expect((await run("import", join(folder.path, "none"))).stderr).to.contain("cannot be read: ENOENT");
   });
 

@@ -1,3 +1,4 @@
+import { constants, type Stats } from "node:fs";
 import { open } from "node:fs/promises";
 import { UnreadableValueError } from "../../sync/errors.js";
 import { MAX_KEPT } from "../../sync/script-parts.js";
@@ -53,17 +54,25 @@ export function parseDocument(file: string, text: string): ExportDocument {
 }
 
 async function readText(file: string): Promise<string> {
-  const handle = await open(file, "r").catch((error: NodeJS.ErrnoException) => {
-    throw new Failure(error.code ?? "UNREADABLE", `${file} cannot be read: ${error.code}.`);
-  });
+  // Opening a FIFO waits otherwise for somebody to write to it.
+  const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(
+    (error: NodeJS.ErrnoException) => {
+      throw new Failure(error.code ?? "UNREADABLE", `${file} cannot be read: ${error.code}.`);
+    },
+  );
   try {
     const found = await handle.stat();
-    if (!found.isFile()) throw wrong(file, "be a file.");
+    if (!found.isFile()) throw wrong(file, `be a regular file, got ${kindOf(found)}.`);
     if (found.size > MAX_FILE_BYTES) throw wrong(file, `be no larger than ${MAX_FILE_BYTES} bytes.`);
     return await handle.readFile("utf8");
   } finally {
     await handle.close();
   }
+}
+
+function kindOf(found: Stats): string {
+  if (found.isDirectory()) return "a directory";
+  return found.isFIFO() ? "a pipe" : "a device";
 }
 
 type Complain = (expected: string) => Failure;
