@@ -9,7 +9,7 @@ export function statusCommand(): ToolCommand {
       ["status", "here, as you"],
       ["status --json | jq -r .state", "`connected`, `degraded`, `disabled` or `misconfigured`"],
     ],
-    statuses: { 0: "connected", 1: "not connected" },
+    statuses: { 0: "connected", 1: "not connected, or saves are refused there" },
     environment: REDIS_AND_KEYS,
   })
     .argument("[USER]", WHOSE)

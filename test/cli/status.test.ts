@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { runCommand } from "../support/command.js";
 import { KEY, saveBriefly } from "../support/mirrors.js";
-import { RedisServer } from "../support/redis-server.js";
+import { DISKLESS_REPLICATION, RedisServer } from "../support/redis-server.js";
 import { TemporaryFolder } from "../support/temporary-folder.js";
+import { until } from "../support/until.js";
 
 describe("status", function () {
   // Each command is a process of its own.
@@ -66,6 +67,30 @@ describe("status", function () {
         `State      ${state}: ${String(found["reason"])}`,
       ]);
     });
+
+  it("says of a replica that saves are refused there, unless it takes them", async () => {
+    await (await server.client()).flushAll();
+    await saveBriefly(server.port, {}, { customInstructions: "Be brief." });
+    const replica = await RedisServer.start("--replicaof", "127.0.0.1", String(server.port), ...DISKLESS_REPLICATION);
+    try {
+      const client = await replica.client();
+      await until("it has a copy", async () => (await client.dbSize()) > 0);
+      const there = { ...env, REDIS_PORT: String(replica.port) };
+      const { status, stdout } = await runCommand(there, "status");
+      expect(stdout.split("\n")[0]).to.match(
+        /^State {6}degraded \(redis [\d.]+\): The server is a replica, where saves are/,
+      );
+      expect(stdout).to.contain("customInstructions");
+      expect(status).to.equal(1);
+      const found = JSON.parse((await runCommand(there, "status", "--json")).stdout) as { records: object[] };
+      expect(found).to.include({ state: "degraded" });
+      expect(found.records).to.have.length(1);
+      await client.configSet("replica-read-only", "no");
+      expect((await runCommand(there, "status")).status).to.equal(0);
+    } finally {
+      await replica.kill();
+    }
+  });
 
   it("says what is wrong with the keys, and whose they are that there are none yet", async () => {
     const { ROO_MIRROR_KEY: _key, ...without } = env;

@@ -115,6 +115,7 @@ describe("support-bundle", function () {
       isPlaintext: false,
       server: null,
       failure: { code: "CONNECTION_LOST", message: "The connection failed: ECONNREFUSED." },
+      isReadOnly: false,
       records: null,
       strangers: null,
     });

@@ -11,6 +11,9 @@ import { align, nameOfInstance, shorten } from "../table.js";
 import { say, sayJson } from "../terminal.js";
 import { describeTime } from "../times.js";
 
+const READ_ONLY =
+  "The server is a replica, where saves are refused: name its primary, or the sentinels that know it (REDIS_SENTINELS).";
+
 export interface StatusOptions {
   readonly json: boolean;
 }
@@ -41,16 +44,17 @@ async function find(userId: string, isGiven: boolean): Promise<Status> {
   const redis = settings?.isEnabled === true ? await connected(settings, userId) : undefined;
   const problems = part.problems.map(({ setting, expected }) => `Expected \`${setting}\` to be ${expected}`);
   const disabled = settings?.isEnabled === false ? "REDIS_ENABLED is false" : null;
+  const obstacle = redis?.failure?.message ?? (redis?.isReadOnly === true ? READ_ONLY : null);
   return {
     state:
       settings === undefined
         ? "misconfigured"
         : redis === undefined
           ? "disabled"
-          : redis.failure
+          : obstacle !== null
             ? "degraded"
             : "connected",
-    reason: problems.length > 0 ? problems.join("; ") : (redis?.failure?.message ?? disabled),
+    reason: problems.length > 0 ? problems.join("; ") : (obstacle ?? disabled),
     warnings: settings === undefined ? [] : warningsOf(settings.address),
     server: redis?.server ?? null,
     user: { id: userId, from: isGiven ? "argument" : process.env["ROO_USER_ID"] ? "environment" : "default" },
@@ -69,9 +73,10 @@ function connected(settings: Settings, userId: string): Promise<RedisPart> {
 function describe(found: Status): string[] {
   const { state, reason, server, user, instanceId, settings, records } = found;
   const whence = { argument: "as you said", environment: "from ROO_USER_ID", default: "of this machine and user" };
-  const version = server === null ? "" : ` to ${[server["server"], server["version"]].filter(Boolean).join(" ")}`;
+  const name = [server?.["server"], server?.["version"]].filter(Boolean).join(" ");
+  const where = name === "" ? "" : state === "connected" ? ` to ${name}` : ` (${name})`;
   const facts = [
-    ["State", `${state}${version}${reason === null ? "" : `: ${printable(reason)}`}`],
+    ["State", `${state}${where}${reason === null ? "" : `: ${printable(reason)}`}`],
     ["User", `${printable(shorten(user.id, 100))} (${whence[user.from]})`],
     ["Instance", instanceId === null ? "none: the user's instances share" : nameOfInstance(instanceId)],
     ["Keys", describeKeys(found.keys)],

@@ -1,5 +1,5 @@
-import type { Settings } from "../../settings/settings.js";
-import { MirrorError } from "../../sync/errors.js";
+import { keySpaceOf, type Settings } from "../../settings/settings.js";
+import { MirrorError, RefusedError } from "../../sync/errors.js";
 import { type RecordSurvey, surveyRecords } from "../../sync/record-survey.js";
 import { Catalogue } from "../../sync/records.js";
 import { UserKeys } from "../../sync/user-keys.js";
@@ -9,6 +9,9 @@ import type { Names } from "./names.js";
 
 /** What a server says of itself without being asked for more than its greeting, which no access list forbids. */
 const GREETING_MEMBERS = ["server", "version", "mode", "role"] as const;
+
+/** Nothing makes it. */
+const PROBED = "~probe:none";
 
 interface Failure {
   readonly code: string;
@@ -24,6 +27,8 @@ export interface RedisPart {
   readonly isPlaintext: boolean;
   readonly server: Readonly<Record<string, string>> | null;
   readonly failure: Failure | null;
+  /** Whether it is a replica, and takes no writes. */
+  readonly isReadOnly: boolean;
   readonly records: readonly ShownSurvey[] | null;
   /** How many keys are under the user's name that are not the mirror's. */
   readonly strangers: number | null;
@@ -34,15 +39,18 @@ export async function redisPart(settings: Settings, userId: string, names: Names
   let keys: UserKeys | undefined;
   let server: RedisPart["server"] = null;
   let isPlaintext = warningsOf(settings.address).length > 0;
+  let isReadOnly = false;
   try {
     keys = await UserKeys.open(settings.address, userId);
     noticeLearnt([keys]);
     isPlaintext ||= keys.warnings.length > 0;
     server = await greetingOf(keys);
+    isReadOnly =
+      isReplica(server) && (await refusesWrites(keys, keySpaceOf(settings).keyOf({ userId, record: PROBED })));
     const listing = await keys.list();
     const surveys = await surveyRecords(keys, listing.keys, new Catalogue([], settings));
     const records = surveys.map((survey) => shownSurvey(survey, names));
-    return { isPlaintext, server, failure: null, records, strangers: listing.strangers.length };
+    return { isPlaintext, server, failure: null, isReadOnly, records, strangers: listing.strangers.length };
   } catch (error) {
     if (!(error instanceof MirrorError)) throw error;
     const { code } = error;
@@ -50,6 +58,7 @@ export async function redisPart(settings: Settings, userId: string, names: Names
       isPlaintext,
       server,
       failure: { code, message: described(error, settings, names) },
+      isReadOnly,
       records: null,
       strangers: null,
     };
@@ -77,6 +86,21 @@ async function greetingOf(keys: UserKeys): Promise<RedisPart["server"]> {
   } catch {
     // Before version 6 there was none. If it is the connection, what is asked next says so.
     return null;
+  }
+}
+
+function isReplica(server: RedisPart["server"]): boolean {
+  return ["replica", "slave"].includes(server?.["role"] ?? "");
+}
+
+/** A replica takes writes where it was told to. Tried by one that changes nothing: it sets only what is there. */
+async function refusesWrites(keys: UserKeys, redisKey: string): Promise<boolean> {
+  try {
+    await keys.ask([["SET", redisKey, "", "XX"]]);
+    return false;
+  } catch (error) {
+    if (error instanceof RefusedError) return true;
+    throw error;
   }
 }
 
