@@ -11,7 +11,10 @@ export function watchCommand(): ToolCommand {
       ["watch alice --json | jq .record", "a JSON line a change"],
       ["watch --for 60 --interval 2", "for a minute; looks every 2 s where it cannot listen"],
     ],
-    statuses: { 0: "ended by Ctrl-C, or as --for says", 1: "Redis could not be asked at the start" },
+    statuses: {
+      0: "ended by Ctrl-C, or as --for says, after it was connected",
+      1: "Redis could not be asked at the start, or did not answer in the time of --for",
+    },
   })
     .argument("[USER]", WHOSE)
     .option("--interval <SECONDS>", "how often it looks where it cannot listen", numberOf("--interval", 1), 5)

@@ -101,14 +101,19 @@ export class UserKeys {
     this.#clock = clock;
   }
 
-  /** Connects to the server that has them. @throws ConnectionLostError @throws RefusedError */
+  /**
+   * Connects to the server that has them.
+   * @param signal Gives it up while it connects.
+   * @throws ConnectionLostError @throws RefusedError
+   */
   static async open(
     address: RedisAddress,
     userId: string,
     deadlines: GatewayDeadlines = DEFAULT_DEADLINES,
     clock: Clock = systemClock,
+    signal?: AbortSignal,
   ): Promise<UserKeys> {
-    return UserKeys.#openFor(patternOf(address, userId), address, deadlines, clock);
+    return UserKeys.#openFor(patternOf(address, userId), address, deadlines, clock, address, signal);
   }
 
   static async #openFor(
@@ -117,6 +122,7 @@ export class UserKeys {
     deadlines: GatewayDeadlines,
     clock: Clock,
     named = address,
+    signal?: AbortSignal,
   ): Promise<UserKeys> {
     let warnings: readonly string[] = [];
     const find = async () => {
@@ -124,7 +130,7 @@ export class UserKeys {
       warnings = warningsOfLearnt(named, [endpoint]);
       return endpoint;
     };
-    const { promise } = openConnection(find, {
+    const { promise, abandon } = openConnection(find, {
       address,
       // Who has to be asked for the way first takes a connection of its own.
       deadlineMs: 2 * deadlines.connectMs,
@@ -132,13 +138,14 @@ export class UserKeys {
       onLost: destroy,
       ...(address.sentinels !== undefined && { verify: expectPrimary }),
     });
+    signal?.addEventListener("abort", abandon);
     // Somebody waits for it, so the process stays: connecting by itself would not hold it.
     const client = await withDeadline(promise, {
       deadlineMs: 3 * deadlines.connectMs,
       onExpired: () => new ConnectionLostError(`No connection within ${3 * deadlines.connectMs} ms.`),
       clock,
       isHoldingProcess: true,
-    });
+    }).finally(() => signal?.removeEventListener("abort", abandon));
     return new UserKeys(client, pattern, warnings, deadlines, clock);
   }
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { createMirror, TOKENS } from "redis-mirrored";
@@ -181,6 +181,30 @@ describe("watch", function () {
       await mirror.close();
     } finally {
       await cluster.stop();
+    }
+  });
+
+  it("ends in its time where nobody ever answers, and does not say that all went well", async () => {
+    server.freeze();
+    const startedAtMs = performance.now();
+    const { status, stdout, stderr } = await runCommand(env, "watch", "--for", "1");
+    expect(performance.now() - startedAtMs).to.be.below(4_000);
+    expect([status, stdout, stderr]).to.deep.equal([1, "", "Redis did not answer within the 1 s of --for.\n"]);
+  });
+
+  it("is ended by Ctrl-C at once where nobody ever answers", async () => {
+    const silent = createServer((socket) => void socket.on("error", () => {}).resume());
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    try {
+      const { port } = silent.address() as AddressInfo;
+      const { command, ended } = watch({ REDIS_PORT: String(port) });
+      await once(silent, "connection");
+      command.kill("SIGINT");
+      const { status, stderr } = await ended;
+      expect([status, stderr]).to.deep.equal([130, "Ended by Ctrl-C, before Redis had answered.\n"]);
+    } finally {
+      silent.close();
     }
   });
 

@@ -1,4 +1,6 @@
+import { Failure } from "../failure.js";
 import { settingsInForce, userInForce } from "../in-force.js";
+import { InterruptedError } from "../interruption.js";
 import { toJson } from "../json.js";
 import { noticePlaintext, noticeWarnings } from "../plaintext-notice.js";
 import { printable } from "../printable.js";
@@ -16,7 +18,7 @@ export interface WatchOptions {
   readonly json: boolean;
 }
 
-/** The answer is the exit status, once somebody ends it. */
+/** The answer is the exit status, once somebody ends it. @throws Failure @throws InterruptedError before Redis has answered. */
 export async function watch(options: WatchOptions, user: string | undefined): Promise<number> {
   const userId = userInForce(user);
   const settings = settingsInForce();
@@ -32,19 +34,27 @@ export async function watch(options: WatchOptions, user: string | undefined): Pr
     },
   });
   const stop = () => watching.stop();
+  let tooEarly: Error | undefined;
+  const stopFor = (reason: Error) => () => {
+    if (!watching.hasLooked) tooEarly = reason;
+    stop();
+  };
+  const interrupt = stopFor(new InterruptedError("Ended by Ctrl-C, before Redis had answered."));
+  const expire = stopFor(new Failure("CONNECTION_LOST", `Redis did not answer within the ${options.for} s of --for.`));
   // Whoever reads it may have read enough.
   process.stdout.once("error", stop);
-  process.once("SIGINT", stop);
-  const end = options.for === undefined ? undefined : setTimeout(stop, Math.min(options.for * 1_000, MAX_DELAY_MS));
+  process.once("SIGINT", interrupt);
+  const end = options.for === undefined ? undefined : setTimeout(expire, Math.min(options.for * 1_000, MAX_DELAY_MS));
   // Nothing else does, while it listens: the sockets of a gateway do not hold a process.
   const holding = setInterval(() => {}, 60_000);
   try {
     await watching.run();
+    if (tooEarly !== undefined) throw tooEarly;
     return 0;
   } finally {
     clearTimeout(end);
     clearInterval(holding);
-    process.off("SIGINT", stop);
+    process.off("SIGINT", interrupt);
     process.stdout.off("error", stop);
   }
 }

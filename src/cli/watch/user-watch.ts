@@ -48,7 +48,7 @@ export class UserWatch {
   #hasLooked = false;
   #isListening = false;
   #isLost = false;
-  #isStopped = false;
+  readonly #stopping = new AbortController();
   #wake = () => {};
 
   constructor(options: UserWatchOptions) {
@@ -70,8 +70,13 @@ export class UserWatch {
     }
   }
 
+  /** Whether it has seen what is there, and told it. */
+  get hasLooked(): boolean {
+    return this.#hasLooked;
+  }
+
   stop(): void {
-    this.#isStopped = true;
+    this.#stopping.abort();
     this.#gateway?.close();
     this.#keys?.close();
     this.#wake();
@@ -79,11 +84,11 @@ export class UserWatch {
 
   /** @throws MirrorError once the connection is lost. */
   async #follow(): Promise<void> {
-    const { settings, userId, intervalMs, onEvent } = this.#options;
+    const { settings, intervalMs, onEvent } = this.#options;
     const gateway = openGateway(settings.address);
     this.#gateway = gateway;
     try {
-      this.#keys ??= await UserKeys.open(settings.address, userId);
+      this.#keys ??= await this.#connect();
       this.#isLost = false;
       const refusal = await this.#listen(gateway);
       await this.#lookAtAll("there");
@@ -108,18 +113,27 @@ export class UserWatch {
 
   /** Until there is one, or it is stopped. */
   async #reconnect(): Promise<void> {
-    const { settings, userId } = this.#options;
     for (;;) {
       // Also where a connection was just lost, or something was said on it: nothing of that hurries this.
       await this.#sleep(RETRY_MS);
       if (this.#isStopped) return;
       try {
-        this.#keys = await UserKeys.open(settings.address, userId);
+        this.#keys = await this.#connect();
         return;
       } catch (error) {
         if (!(error instanceof MirrorError)) throw error;
       }
     }
+  }
+
+  /** @throws MirrorError also where it is stopped meanwhile. */
+  #connect(): Promise<UserKeys> {
+    const { settings, userId } = this.#options;
+    return UserKeys.open(settings.address, userId, undefined, undefined, this.#stopping.signal);
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   /** The answer: why it may not listen, if it may not. */
