@@ -28,10 +28,8 @@ import { Patience } from "./patience.js";
 import type { Patient } from "./patient.js";
 import { type Held, OWN_PARTS, type Parts, type Visit } from "./visit.js";
 
-/** What is asked of a server that has let us in, in this order. */
+/** What is asked of a server that has let us in, whatever is there of databases, in this order. */
 const QUESTIONS: readonly (readonly [CheckName, (patient: Patient) => Findings])[] = [
-  ["role", checkRole],
-  ["database", checkDatabase],
   ["rights", checkRights],
   ["sharing", checkSharing],
   ["eviction", checkEviction],
@@ -78,9 +76,13 @@ async function* examineAll(known: Visit, done: Set<CheckName>): Findings<string>
   if (line === undefined) return "the server did not let us in";
   const facts = yield* guarded(done, "server", checkServer(visit, endpoint, line));
   if (facts !== undefined) {
-    const patient: Patient = { ...visit, endpoint, line, facts };
+    const address = { ...visit.settings.address, isUnnamed: line.isUnnamed };
+    const patient: Patient = { ...visit, settings: { ...visit.settings, address }, endpoint, line, facts };
     const canGoOn = () => !line.isLost && !visit.patience.isOver;
+    if (canGoOn()) yield* guarded(done, "role", checkRole(patient));
+    const isDatabaseThere = canGoOn() && (yield* guarded(done, "database", checkDatabase(patient)));
     for (const [name, check] of QUESTIONS) if (canGoOn()) yield* guarded(done, name, check(patient));
+    if (isDatabaseThere === false && canGoOn()) return "the database cannot be used";
     if (canGoOn()) yield* examineRecords(patient, keys, done);
   }
   return visit.patience.isOver ? "the time for it was over" : "the server stopped answering";

@@ -1,5 +1,5 @@
 import { type Client, destroy, openConnection } from "../sync/connection.js";
-import { ConnectionLostError } from "../sync/errors.js";
+import { ConnectionLostError, RefusedError } from "../sync/errors.js";
 import type { RedisAddress, RedisEndpoint } from "../sync/redis-address.js";
 import { refusalOf } from "../sync/replies.js";
 import { type Patience, STEP_MS } from "./patience.js";
@@ -14,15 +14,28 @@ export type Answer =
 export class Line {
   readonly #client: Client;
   readonly #patience: Patience;
+  /** Whether the account may not name its connections. */
+  readonly isUnnamed: boolean;
   #isLost = false;
 
-  private constructor(client: Client, patience: Patience) {
+  private constructor(client: Client, patience: Patience, isUnnamed: boolean) {
     this.#client = client;
     this.#patience = patience;
+    this.isUnnamed = isUnnamed;
   }
 
   /** Logs in; selects no database. @throws ConnectionLostError @throws RefusedError @throws NotServedError */
   static async open(endpoint: RedisEndpoint, address: RedisAddress, patience: Patience): Promise<Line> {
+    try {
+      return await Line.#open(endpoint, address, patience);
+    } catch (error) {
+      // That it may not name itself hides nothing else it may not do.
+      if (!(error instanceof RefusedError && error.reply === "NOPERM")) throw error;
+      return Line.#open(endpoint, { ...address, isUnnamed: true }, patience);
+    }
+  }
+
+  static async #open(endpoint: RedisEndpoint, address: RedisAddress, patience: Patience): Promise<Line> {
     const opening = openConnection(async () => endpoint, {
       address: { ...address, database: 0 },
       deadlineMs: patience.upTo(STEP_MS),
@@ -31,7 +44,7 @@ export class Line {
     });
     try {
       // Loading the client takes time that says nothing of the server.
-      return new Line(await patience.within(opening.promise, 2 * STEP_MS), patience);
+      return new Line(await patience.within(opening.promise, 2 * STEP_MS), patience, address.isUnnamed === true);
     } catch (error) {
       opening.abandon();
       throw error;

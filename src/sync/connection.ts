@@ -11,7 +11,7 @@ export type Client = InstanceType<typeof RedisClient>;
 
 export interface ConnectionOptions {
   /** How to get in; where, says `endpoint`. */
-  address: Pick<RedisAddress, "username" | "password" | "askPassword" | "database" | "tls">;
+  address: Pick<RedisAddress, "username" | "password" | "askPassword" | "database" | "tls" | "isUnnamed">;
   deadlineMs: number;
   clock: Clock;
   /** Called when an established connection ends. */
@@ -131,14 +131,14 @@ export async function passwordOf(
 const VERIFYING = { rejectUnauthorized: true, minVersion: "TLSv1.2" } as const;
 
 function toClientOptions(
-  { host, port, username, password, database, tls }: RedisAddress,
+  { host, port, username, password, database, tls, isUnnamed }: RedisAddress,
   connectTimeout: number,
 ): ConstructorParameters<typeof RedisClient>[0] {
   return {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     database,
-    name: "redis-mirrored",
+    ...(isUnnamed !== true && { name: "redis-mirrored" }),
     // A second buffer, without a bound, behind ours.
     disableOfflineQueue: true,
     // Servers before 7.2 answer it with an error, which then counts as one on their dashboards.

@@ -27,6 +27,8 @@ export interface RedisAddress extends RedisEndpoint {
   sentinels?: SentinelAddress | undefined;
   /** Some nodes of a cluster, which know the others; host and port are then of no interest. */
   cluster?: readonly RedisEndpoint[] | undefined;
+  /** Whether connections give themselves no name, which takes a right (`client|setname`). Default: they do. */
+  isUnnamed?: boolean | undefined;
 }
 
 /** How long the gateway waits before it gives up a connection. All in milliseconds. */

@@ -68,8 +68,7 @@ describe("the doctor, of what the account may do", () => {
     expectOne(await findings(), "persistence", "note", "it does not tell this account");
   });
 
-  for (const command of MIRROR_COMMANDS) {
-    if (command === "client|setname") continue;
+  for (const command of MIRROR_COMMANDS)
     it(`misses ${command}`, async () => {
       await allow(...documentedRules(), `-${command}`);
       expectOne(
@@ -80,13 +79,22 @@ describe("the doctor, of what the account may do", () => {
         `\`ACL SETUSER USERNAME +${command}\``,
       );
     });
-  }
 
-  it("misses all that is missing at once, and the right to name the connection before", async () => {
+  it("misses all that is missing at once, also where it may not even name its connection", async () => {
     await allow(...documentedRules(), "-hget", "-evalsha");
     expectOne(await missing(), "rights", "error", "does: evalsha and hget.", "+evalsha +hget");
-    await allow(...documentedRules(), "-client|setname");
-    expectOne(await missing(), "authentication", "error", "may not even name its connection", "+client|setname");
+    await allow(...documentedRules(), "-client|setname", "-hget");
+    expectOne(await missing(), "rights", "error", "does: client|setname and hget.", "+client|setname +hget");
+  });
+
+  it("looks at everything else where it may not name its connection", async () => {
+    const more = ["the doctor", "the commands", "live sharing"].flatMap(documentedAdditions);
+    const rules = more.map((rule) => rule.replace("ALICE", "alice"));
+    await allow(...documentedRules(), ...rules, "-client|setname");
+    const found = await findings({ share: "live" });
+    expect(troubles(found).map(({ check }) => check)).to.deep.equal(["rights"]);
+    for (const check of ["sharing", "records"] as const) expectOne(found, check, "ok", /./);
+    expect(of(found, "skipped")).to.deep.equal([]);
   });
 
   it("misses the user's keys, or to write there", async () => {

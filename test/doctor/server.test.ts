@@ -144,8 +144,12 @@ describe("the doctor, of the server", () => {
       "ok",
       "Database 1 is there, with 1 key",
     );
-    const missing = await findingsAt(server.port, { redis: { database: 16 } });
+    const missing = await findingsAt(server.port, { share: "live", redis: { database: 16 } });
     expectOne(missing, "database", "error", "There is no database 16", "Set redis.database to a smaller number");
+    // Of what comes of that, nothing more.
+    expect(troubles(missing)).to.have.length(1);
+    expectOne(missing, "skipped", "note", "since the database cannot be used: records and decryption.");
+    expectOne(missing, "sharing", "ok", "is heard of");
     const env = { REDIS_URL: `redis://127.0.0.1:${server.port}/16` };
     const named = await findingsOf({ env });
     expectOne(
@@ -157,7 +161,9 @@ describe("the doctor, of the server", () => {
     );
     await send("ACL", "SETUSER", "unselecting", "on", ">secret", "~*", "&*", "+@all", "-select");
     const redis = { username: "unselecting", password: "secret", database: 1 };
-    expectOne(await findingsAt(server.port, { redis }), "database", "error", "may not use database 1", "+select");
+    const unselected = await findingsAt(server.port, { redis });
+    expectOne(unselected, "database", "error", "may not use database 1", "+select");
+    expect(troubles(unselected)).to.have.length(1);
     await send("FLUSHALL");
   });
 

@@ -192,6 +192,15 @@ describe("the doctor, on a cluster", function () {
     await alone.kill();
   });
 
+  it("lacks all that it lacks at once, also where the account may not name its connection", async () => {
+    const rules = "reset on >secret ~* &* +@all -client|setname -hget".split(" ");
+    for (const node of cluster.nodes) await cluster.send(node, "ACL", "SETUSER", "ours", ...rules);
+    const found = await findings({}, { username: "ours", password: "secret" });
+    expectOne(found, "rights", "error", "does: client|setname and hget.", "+client|setname +hget");
+    expect(troubles(found)).to.have.length(1);
+    expectOne(found, "records", "ok", "no record");
+  });
+
   it("lacks slots, and then a node", async () => {
     const [first, second, third] = cluster.nodes as [RedisServer, RedisServer, RedisServer];
     const owner = await cluster.ownerOf("roo:{alice}:");

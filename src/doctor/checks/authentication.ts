@@ -6,7 +6,6 @@ import { error, type Findings, ok, warning } from "../finding.js";
 import { Line } from "../line.js";
 import { shown } from "../naming.js";
 import { STEP_MS } from "../patience.js";
-import { granting } from "../patient.js";
 import { nameOfPart, type Visit } from "../visit.js";
 
 /** Whether the server lets the account in. The answer is the connection. */
@@ -59,8 +58,6 @@ export function describeLogin(visit: Visit, reply: string): [message: string, re
         "The server does not accept the account and password of the settings, or the account is switched off.",
         `Correct ${username} and ${password}. Whoever may, sees on the server which accounts there are: \`ACL LIST\`.`,
       ];
-    case "NOPERM":
-      return ["The account is let in, and may not even name its connection.", granting(visit, ["+client|setname"])];
     case "ERR":
       return [
         "The server did not understand the log-in: the password is wrong, it has none for that account, or, before Redis 6, it knows no accounts.",

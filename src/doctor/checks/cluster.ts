@@ -64,7 +64,8 @@ async function ask(
   seed: RedisEndpoint,
 ): Promise<{ seed: RedisEndpoint; ranges?: SlotRange[]; failure?: MirrorError }> {
   const deadlines = { ...DEFAULT_DEADLINES, connectMs: patience.upTo(STEP_MS), commandMs: patience.upTo(STEP_MS) };
-  const gateway = new NodeRedisGateway({ ...settings.address, ...seed }, deadlines, patience.clock);
+  // Unnamed: that the account may not name its connection hides nothing else it may not do.
+  const gateway = new NodeRedisGateway({ ...settings.address, ...seed, isUnnamed: true }, deadlines, patience.clock);
   try {
     return { seed, ranges: await patience.within(gateway.slotRanges(), 2 * STEP_MS) };
   } catch (failure) {

@@ -13,7 +13,8 @@ export async function* checkSharing(patient: Patient): Findings {
   const folder = folderOf(keySpaceOf(settings).keyOf({ userId, record: "any" }));
   const opening = openChangeWatch(
     async () => endpoint,
-    { address: settings.address, deadlineMs: patience.upTo(STEP_MS), clock: patience.clock },
+    // Channels are the same in every database.
+    { address: { ...settings.address, database: 0 }, deadlineMs: patience.upTo(STEP_MS), clock: patience.clock },
     { onHint: () => {}, onLost: () => {} },
   );
   try {
