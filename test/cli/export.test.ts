@@ -384,6 +384,59 @@ describe("export and import", function () {
     ]);
   });
 
+  describe("where no room is left for more versions", () => {
+    const KEPT = "roo:alice:~kept:customModes";
+    const versionAt = (second: number, writer: string) => `${1_764_018_000_000 + 1_000 * second}-0000-${writer}`;
+    const genuine = Array.from({ length: 16 }, (_none, index) => versionAt(10 * index, "genuine"));
+    beforeEach(async () => {
+      const client = await server.client();
+      await client.hSet(KEPT, Object.fromEntries(genuine.map((each) => [each, '["a"]'])));
+      await client.set("roo:alice:customModes", '["current"]');
+      await client.set("roo:alice:~version:customModes", versionAt(500, "genuine"));
+    });
+
+    const imported = async (current: number, ...kept: number[]) => {
+      const versions = kept.map((second) => ({ version: versionAt(second, "filed"), value: ["filed", second] }));
+      const version = versionAt(current, "filed");
+      writeFileSync(file, document([{ record: "customModes", version, value: ["filed"], kept: versions }]));
+      const planned = await run("import", file, "--dry-run");
+      const { status, stdout } = await run("import", file, "--yes", "--json");
+      const [report] = (JSON.parse(stdout) as Document).records;
+      return { planned: planned.stdout, status, report: report!, kept: await (await server.client()).hKeys(KEPT) };
+    };
+
+    it("leave those that are there, and say which of the file's are left out", async () => {
+      const { planned, status, report, kept } = await imported(400, 201, 202);
+      expect(kept.sort()).to.deep.equal(genuine);
+      expect(planned).to.contain("nothing to do: a later one is there, and stays\n");
+      expect(planned).to.match(
+        /: the file's versions \S+-filed, \S+-filed, \S+-filed are not put back: Redis keeps 16 versions of a record /,
+      );
+      expect([report["kind"], report["leftOut"].length, report["pushedOut"], status]).to.deep.equal([
+        "nothing",
+        3,
+        0,
+        1,
+      ]);
+    });
+
+    it("put back the latest of the file's that fit, and leave out the oldest", async () => {
+      await (await server.client()).hDel(KEPT, genuine.slice(0, 2));
+      const { report, kept } = await imported(400, 201, 202);
+      expect(kept.sort()).to.deep.equal([...genuine.slice(2), versionAt(202, "filed"), versionAt(400, "filed")]);
+      expect(report["leftOut"].map(({ version }: { version: string }) => version)).to.deep.equal([
+        versionAt(201, "filed"),
+      ]);
+    });
+
+    it("say that one goes for the one that is overwritten", async () => {
+      const { planned, status, report, kept } = await imported(600);
+      expect(planned).to.contain("saved over an older one, which is kept, and pushes out 1 of the 16 that were kept\n");
+      expect([report["pushedOut"], status]).to.deep.equal([1, 0]);
+      expect(kept).to.have.length(16).and.to.include(versionAt(500, "genuine"));
+    });
+  });
+
   it("say that nothing was put back where Redis takes nothing", async () => {
     await saveBriefly(server.port, {}, { customInstructions: "Be brief." });
     await run("export", "--output", file);

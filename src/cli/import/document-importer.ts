@@ -12,6 +12,7 @@ import { shownKey } from "../table.js";
 import type { ImporterOptions } from "./importer.js";
 import type { ImportPlan, LeftOutVersion, PlannedWrite } from "./plan.js";
 import { expectBelieved, RefusedContentError } from "./refused-content-error.js";
+import { fit } from "./room.js";
 
 /** Puts back records of one value, and the versions that were kept of it, oldest first: as they followed one another. */
 export class DocumentImporter {
@@ -39,19 +40,25 @@ export class DocumentImporter {
       if (await isHeldAs(stored.value, current)) return { ...base, kind: "nothing" };
       throw new RefusedContentError(`${shownKey(redisKey)} is there, and nothing beside it says how old it is`);
     }
-    const there = new Set((await this.#options.gateway.listKept(redisKey)).map(({ version }) => version));
+    const kept = await this.#options.gateway.listKept(redisKey);
+    const there = new Set(kept.map(({ version }) => version));
     if (stored.version !== undefined && (stored.value !== undefined || stored.isDeleted)) there.add(stored.version);
-    const { versions, leftOut } = await this.#keptOf(base, current?.version ?? entry.version, keyIds);
+    const { versions, leftOut: unusable } = await this.#keptOf(base, current?.version ?? entry.version, keyIds);
     if (current !== undefined) versions.push(current);
     // What the one who saved the later version saw is not kept beside it.
     const isHeld = ({ version }: PlannedWrite) =>
       there.has(version) ||
       (stored.version !== undefined && version < stored.version && writerOf(version) === writerOf(stored.version));
-    const writes = versions.filter((write) => !isHeld(write)).toSorted((a, b) => (a.version < b.version ? -1 : 1));
-    const latest = writes.at(-1)?.version;
-    if (latest === undefined) return { ...base, kind: "nothing", leftOut };
+    const lacking = versions.filter((write) => !isHeld(write)).toSorted((a, b) => (a.version < b.version ? -1 : 1));
+    const latest = lacking.at(-1)?.version;
+    if (latest === undefined) return { ...base, kind: "nothing", leftOut: unusable };
     const kind = stored.version === undefined ? "save" : latest > stored.version ? "replace" : "keep";
-    return { ...base, record, kind, writes, leftOut, keyIds: [...keyIds] };
+    const keepsCurrent = stored.value !== undefined;
+    const fitting = fit(lacking, { becomesCurrent: kind !== "keep", kept: kept.length, keepsCurrent });
+    const leftOut = [...unusable, ...fitting.leftOut];
+    const { writes, pushedOut } = fitting;
+    if (writes.length === 0) return { ...base, kind: "nothing", reason: "a later one is there, and stays", leftOut };
+    return { ...base, record, kind, writes, leftOut, pushedOut, keyIds: [...keyIds] };
   }
 
   /** One that cannot be put back does not keep the others from it. @param own The version that overwrote all of them. */

@@ -10,7 +10,7 @@ export interface PlannedWrite {
   readonly body: { readonly text: string } | { readonly jwe: string };
 }
 
-/** A kept version of the file's that cannot be put back, and why. */
+/** A version of the file's that cannot be put back beside the current one, and why. */
 export interface LeftOutVersion {
   readonly version: Version;
   readonly reason: string;
@@ -35,6 +35,8 @@ export interface ImportPlan {
   readonly writes?: readonly PlannedWrite[];
   /** Of a document: of what was kept. */
   readonly leftOut?: readonly LeftOutVersion[];
+  /** Of a document: how many kept versions that are in Redis give way. */
+  readonly pushedOut?: number;
   /** With which keys what is written here can be read, by somebody. */
   readonly keyIds?: readonly string[];
   /** Of a list: what it lacks. */

@@ -3,13 +3,14 @@ import { KeyRingError } from "../../sync/errors.js";
 import { FixedKeyRing, type KeyRing } from "../../sync/key-ring.js";
 import { openGateway } from "../../sync/open-gateway.js";
 import { Catalogue } from "../../sync/records.js";
+import { MAX_KEPT } from "../../sync/script-parts.js";
 import type { ExportDocument } from "../export/document.js";
 import { settingsInForce } from "../in-force.js";
 import { keysAtHand } from "../keys/keys-at-hand.js";
 import { noticePlaintext, noticeWarnings } from "../plaintext-notice.js";
 import { printable } from "../printable.js";
 import { type Step, withProgress } from "../progress.js";
-import { align, nameOfInstance, shownId, shownKey } from "../table.js";
+import { align, nameOfInstance, nameSome, shownId, shownKey } from "../table.js";
 import { isAgreed, say, sayJson } from "../terminal.js";
 import { Importer } from "./importer.js";
 import { JweReader } from "./jwe-reader.js";
@@ -111,22 +112,28 @@ function describe(userId: string, plans: readonly ImportPlan[]): string[] {
     nameOfInstance(plan.entry.instanceId ?? undefined),
     describePlan(plan),
   ]);
-  const left = plans.flatMap(({ redisKey, leftOut = [] }) =>
-    leftOut.map(
-      ({ version, reason }) =>
-        `${shownKey(redisKey)}: the kept version ${shownId(version)} is not put back: ${printable(reason)}`,
-    ),
-  );
+  const left = plans.flatMap(describeLeftOut);
   return [`As \`${shownId(userId)}\`'s:`, ...align([["RECORD", "INSTANCE", "BECOMES"], ...rows]), ...left];
 }
 
-function describePlan({ kind, reason, items = [], writes = [] }: ImportPlan): string {
+/** A line a reason. */
+function describeLeftOut({ redisKey, entry, leftOut = [] }: ImportPlan): string[] {
+  return [...new Set(leftOut.map(({ reason }) => reason))].map((reason) => {
+    const versions = leftOut.filter((each) => each.reason === reason).map(({ version }) => version);
+    const isOne = versions.length === 1;
+    const which = versions.includes(entry.version ?? "") ? "file's" : "kept";
+    return `${shownKey(redisKey)}: the ${which} version${isOne ? "" : "s"} ${nameSome(versions)} ${isOne ? "is" : "are"} not put back: ${printable(reason)}`;
+  });
+}
+
+function describePlan({ kind, reason, items = [], writes = [], pushedOut = 0 }: ImportPlan): string {
+  const pushed = pushedOut > 0 ? `, and pushes out ${pushedOut} of the ${MAX_KEPT} that were kept` : "";
   const versions = writes.length > 1 ? `, with ${writes.length - 1} kept before it` : "";
   switch (kind) {
     case "save":
       return `saved${versions}`;
     case "replace":
-      return `saved over an older one, which is kept${versions}`;
+      return `saved over an older one, which is kept${versions}${pushed}`;
     case "merge":
       return `${items.length === 1 ? "1 item" : `${items.length} items`} added, or brought up to date`;
     case "keep":
@@ -138,7 +145,8 @@ function describePlan({ kind, reason, items = [], writes = [] }: ImportPlan): st
   }
 }
 
-function toEntry({ entry, redisKey, kind, reason, items, writes, leftOut = [] }: ImportPlan): object {
+function toEntry({ entry, redisKey, kind, reason, items, writes, leftOut = [], pushedOut = 0 }: ImportPlan): object {
   const { record, instanceId } = entry;
-  return { record, instanceId, redisKey, kind, reason, items: items?.length, versions: writes?.length, leftOut };
+  const counts = { items: items?.length, versions: writes?.length };
+  return { record, instanceId, redisKey, kind, reason, ...counts, leftOut, pushedOut };
 }
