@@ -103,7 +103,11 @@ describe("history and restore", () => {
       [["history"], 2, "Expected RECORD, got none"],
       [["history", "nonsense"], 2, "Expected RECORD to be one of taskHistory, provider,"],
       [["restore", "provider"], 2, "Expected `--version <VERSION>`, got none"],
-      [["restore", "provider", "--version", "9"], 2, "got `9`, with which none begins"],
+      [
+        ["restore", "provider", "--version", "9"],
+        2,
+        "one of the 3 versions of `provider` that `history` shows, got `9`, with which none begins.",
+      ],
       [["restore", "provider", "--version", "1"], 2, "begin."],
     ] as const) {
       const outcome = await run(server, ...args);
@@ -111,6 +115,9 @@ describe("history and restore", () => {
       expect(outcome.status, args.join(" ")).to.equal(status);
     }
     expect((await run(server, "history", "taskHistory")).stdout).to.equal("Redis holds no version of `taskHistory`.\n");
+    const { status, stderr } = await run(server, "restore", "taskHistory", "--version", "1");
+    expect(stderr).to.equal("Redis holds no version of `taskHistory`: there is nothing to restore.\n");
+    expect(status).to.equal(1);
   });
 
   it("say that Redis is not there", async () => {

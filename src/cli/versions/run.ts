@@ -1,6 +1,7 @@
 import { createMirror, type Mirror, type RecordVersion } from "../../index.js";
 import { resolveSettings } from "../../settings/resolve-settings.js";
 import { BUILT_IN_RECORDS } from "../../sync/records.js";
+import { Failure } from "../failure.js";
 import { quoted } from "../printable.js";
 import { writeNewFile } from "../new-file.js";
 import { noticePlaintext } from "../plaintext-notice.js";
@@ -40,10 +41,13 @@ export async function restore(options: RestoreOptions, name: string): Promise<nu
   const record = expectRecord(name);
   return withMirror(user, async (mirror) => {
     const versions = await mirror.history({ record });
+    if (versions.length === 0)
+      throw new Failure("VERSION_NOT_FOUND", `Redis holds no version of \`${record}\`: there is nothing to restore.`);
     const matching = versions.filter(({ version }) => version.startsWith(beginning));
     if (matching.length !== 1) {
       const got = `${quoted(beginning)}, with which ${matching.length === 0 ? "none begins" : `${matching.length} begin`}`;
-      throw new UsageError(`Expected --version to be one of the ${versions.length} of \`${record}\`, got ${got}.`);
+      const those = versions.length === 1 ? "the one version" : `one of the ${versions.length} versions`;
+      throw new UsageError(`Expected --version to be ${those} of \`${record}\` that \`history\` shows, got ${got}.`);
     }
     const { version } = matching[0]!;
     if (output === undefined) {
