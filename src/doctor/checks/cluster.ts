@@ -9,6 +9,7 @@ import { count, list, shown } from "../naming.js";
 import { granting } from "../patient.js";
 import { STEP_MS } from "../patience.js";
 import { dial } from "../probe.js";
+import { clusterCli } from "../redis-cli-call.js";
 import type { Visit } from "../visit.js";
 import { keyOfVisit } from "./rights.js";
 import { describeLogin } from "./authentication.js";
@@ -37,7 +38,7 @@ export async function* checkCluster(
     yield error(
       "cluster",
       `${count(missing, "slot")} of ${SLOTS} are served by no node: records of some users are not mirrored.`,
-      "Bring back the nodes that are gone, or give their slots to others: `redis-cli --cluster fix HOST:PORT`.",
+      `Bring back the nodes that are gone, or give their slots to others: \`${clusterCli(visit, "fix", known.seed)}\`.`,
     );
   const unreached = (
     await Promise.all(primaries.map(async (primary) => ((await isReached(visit, primary)) ? [] : [primary])))
@@ -81,7 +82,7 @@ function describeFailure(visit: Visit, seed: RedisEndpoint, failure: MirrorError
   if (failure.code === "NOT_SERVED")
     return [
       `${where} is a node that has joined no cluster, or left it.`,
-      "Join it to the cluster (`redis-cli --cluster add-node …`), or name another node.",
+      `Join it to the cluster (\`${clusterCli(visit, "add-node", seed, "HOST:PORT")}\`, the latter one of its nodes), or name another node.`,
     ];
   if (!(failure instanceof RefusedError))
     return [`${where}: ${failure.message}`, "See that it runs, and what its log says."];

@@ -1,5 +1,6 @@
 import { type Findings, note, ok, warning } from "../finding.js";
 import type { Patient } from "../patient.js";
+import { redisCli } from "../redis-cli-call.js";
 
 const SAMPLES = 5;
 
@@ -7,7 +8,8 @@ const SAMPLES = 5;
 const SLOW_MS = 100;
 
 /** How long a round trip takes: the median of five. */
-export async function* checkLatency({ line, patience, settings }: Patient): Findings {
+export async function* checkLatency(patient: Patient): Findings {
+  const { line, patience, settings, endpoint } = patient;
   const samples: number[] = [];
   for (let sample = 0; sample < SAMPLES; sample++) {
     const sentMs = patience.clock.now();
@@ -21,7 +23,7 @@ export async function* checkLatency({ line, patience, settings }: Patient): Find
     yield warning(
       "latency",
       `${median}, longer than a restore waits (${readTimeoutMs} ms): records are mirrored, and not restored.`,
-      "Use a server that is nearer, or see what the network or the server is busy with (`redis-cli --latency`, `SLOWLOG GET`).",
+      `Use a server that is nearer, or see what the network or the server is busy with: \`${redisCli(patient, endpoint, "--latency")}\`, \`${redisCli(patient, endpoint, "SLOWLOG", "GET")}\`.`,
     );
   else if (medianMs > SLOW_MS)
     yield note(

@@ -2,6 +2,7 @@ import { type Findings, note, ok, warning } from "../finding.js";
 import { numberOf } from "../facts.js";
 import { shownBytes } from "../naming.js";
 import { granting, type Patient } from "../patient.js";
+import { findingBigKeys } from "../redis-cli-call.js";
 
 /** From here on it is soon too full. */
 const NEARLY_FULL = 0.9;
@@ -46,9 +47,14 @@ export async function* checkMemory(patient: Patient): Findings {
     yield warning(
       "memory",
       `${share}: when it is full, Redis refuses every save (OOM), and the mirror waits.`,
-      `Raise \`maxmemory\`, or remove what nobody needs: \`redis-cli --bigkeys\`, \`redis-mirrored purge USER\`.`,
+      `Raise \`maxmemory\`, or remove what nobody needs: \`${findingBigKeys(patient)}\`, \`npx redis-mirrored purge USER\`.`,
     );
-  else yield note("memory", `${share}.`, "Raise `maxmemory`, or remove what nobody needs: `redis-cli --bigkeys`.");
+  else
+    yield note(
+      "memory",
+      `${share}.`,
+      `Raise \`maxmemory\`, or remove what nobody needs: \`${findingBigKeys(patient)}\`.`,
+    );
 }
 
 /** Whether what is there outlives the server's process. */

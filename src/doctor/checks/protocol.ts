@@ -2,6 +2,7 @@ import type { RedisEndpoint } from "../../sync/redis-address.js";
 import { error, type Finding, type Findings, ok, warning } from "../finding.js";
 import { capitalized, list, shown } from "../naming.js";
 import { dial, dialTls, greet, type Greeting } from "../probe.js";
+import { redisCli } from "../redis-cli-call.js";
 import { nameOfPart, type Visit } from "../visit.js";
 import { switchingOn, wantsCertificate } from "./tls.js";
 
@@ -44,7 +45,7 @@ async function examine(visit: Visit, endpoint: RedisEndpoint): Promise<Finding |
       return error(
         "protocol",
         `${where} accepts connections, and does not answer within 2 s: it is not Redis, or it hangs.`,
-        `See what listens there, and whether Redis is busy or stopped: \`redis-cli -h … -p ${endpoint.port} ping\`.`,
+        `See what listens there, and whether Redis is busy or stopped: \`${redisCli(visit, endpoint, "PING")}\`.`,
       );
     case "other":
       return error(

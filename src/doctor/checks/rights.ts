@@ -7,22 +7,23 @@ import type { Answer } from "../line.js";
 import { isForbidden } from "../line.js";
 import { list } from "../naming.js";
 import { granting, type Patient } from "../patient.js";
+import { findingBigKeys } from "../redis-cli-call.js";
 import type { Visit } from "../visit.js";
 
 /** Where nobody is signed in, somebody stands in for who will be. */
 const NOBODY = "redis-mirrored";
 
 /** What stands in the way of every write, whoever asks. */
-const REFUSING: Readonly<Record<string, readonly [message: string, remedy: string]>> = {
-  OOM: [
+const REFUSING: Readonly<Record<string, (patient: Patient) => readonly [message: string, remedy: string]>> = {
+  OOM: (patient) => [
     "Redis refuses to be written to: it has no memory left (OOM). The mirror waits.",
-    "Raise `maxmemory`, or remove what nobody needs: `redis-cli --bigkeys`, `redis-mirrored purge USER`.",
+    `Raise \`maxmemory\`, or remove what nobody needs: \`${findingBigKeys(patient)}\`, \`npx redis-mirrored purge USER\`.`,
   ],
-  MISCONF: [
+  MISCONF: () => [
     "Redis refuses to be written to: it cannot write to its own disk (MISCONF). The mirror waits.",
     "See the server's log, and its disk: is it full, and may Redis write to `dir`?",
   ],
-  NOREPLICAS: [
+  NOREPLICAS: () => [
     "Redis refuses to be written to: too few replicas follow it (NOREPLICAS). The mirror waits.",
     "Bring the replicas back, or lower `min-replicas-to-write` in redis.conf.",
   ],
@@ -89,7 +90,7 @@ export async function* checkRights(patient: Patient): Findings {
       `The server does not know ${list(forbidden.unknown)}: renamed or switched off, or it never had them. The mirror needs them.`,
       "Take `rename-command` for them out of redis.conf; of a service, ask its provider for them.",
     );
-  if (refusing !== undefined) yield error("rights", ...refusing);
+  if (refusing !== undefined) yield error("rights", ...refusing(patient));
   if (Object.values(forbidden).every(({ length }) => length === 0))
     yield ok(
       "rights",
