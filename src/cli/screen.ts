@@ -1,4 +1,5 @@
 import { align } from "./table.js";
+import { wrap } from "./wrap.js";
 
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 export type Style = keyof typeof CODES;
@@ -20,6 +21,15 @@ export class Screen {
 
   line(text = ""): void {
     this.#write(text === "" ? "\n" : `  ${text}\n`);
+  }
+
+  /**
+   * One that may be longer than the terminal is wide.
+   * @param indent Of what comes after its first line.
+   * @param width As `terminalWidth` says it.
+   */
+  paragraph(text: string, indent: number, width: number | undefined): void {
+    for (const line of wrap(`  ${text}`, width, indent + 2)) this.#write(`${line}\n`);
   }
 
   title(text: string, subtitle: string): void {

@@ -23,6 +23,11 @@ export function thisTerminal(): Terminal {
   };
 }
 
+/** Columns, where somebody reads what is written there; `undefined`: it goes to a file, or to a program. */
+export function terminalWidth(): number | undefined {
+  return process.stdout.isTTY ? process.stdout.columns || undefined : undefined;
+}
+
 export interface AskOptions {
   /** What an empty line means. Default true: yes. The end of the input is no either way. */
   isYesByDefault?: boolean;

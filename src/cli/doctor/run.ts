@@ -2,7 +2,7 @@ import { examine } from "../../doctor/examine.js";
 import type { Finding, Severity } from "../../doctor/finding.js";
 import { printable } from "../printable.js";
 import { Screen, type Style } from "../screen.js";
-import { sayJson } from "../terminal.js";
+import { sayJson, terminalWidth } from "../terminal.js";
 
 export interface DoctorOptions {
   readonly json: boolean;
@@ -37,8 +37,10 @@ export async function doctor({ json }: DoctorOptions): Promise<number> {
 
 function show(screen: Screen, { check, severity, message, remedy }: Finding): void {
   const { mark, style } = MARKS[severity];
-  screen.line(`${screen.paint(style, mark)} ${screen.paint("dim", `${check}:`)} ${printable(message)}`);
-  if (remedy !== undefined) screen.line(`    ${printable(remedy)}`);
+  const width = terminalWidth();
+  const name = screen.paint("dim", `${check}:`);
+  screen.paragraph(`${screen.paint(style, mark)} ${name} ${printable(message)}`, 2, width);
+  if (remedy !== undefined) screen.paragraph(`    ${printable(remedy)}`, 4, width);
 }
 
 function countsOf(findings: readonly Finding[]): { errors: number; warnings: number } {

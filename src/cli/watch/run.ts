@@ -5,8 +5,13 @@ import { toJson } from "../json.js";
 import { noticePlaintext, noticeWarnings } from "../plaintext-notice.js";
 import { printable } from "../printable.js";
 import { nameOfInstance, shownId } from "../table.js";
+import { terminalWidth } from "../terminal.js";
 import { describeSpan } from "../times.js";
+import { wrap } from "../wrap.js";
 import { UserWatch, type WatchEvent } from "./user-watch.js";
+
+/** Columns that a time takes, and what is between it and the rest. */
+const TIME_WIDTH = 10;
 
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
@@ -23,14 +28,14 @@ export async function watch(options: WatchOptions, user: string | undefined): Pr
   const userId = userInForce(user);
   const settings = settingsInForce();
   const warn = noticePlaintext(settings.address);
-  const describe = options.json ? toLine : toText;
+  const shown = options.json ? toLine : toText;
   const watching = new UserWatch({
     settings,
     userId,
     intervalMs: options.interval * 1_000,
     onEvent: (event) => {
       if (event.kind === "connected") noticeWarnings(event.warnings, warn);
-      console.log(describe(event, userId, new Date()));
+      console.log(shown(event, userId, new Date()));
     },
   });
   const stop = () => watching.stop();
@@ -69,6 +74,10 @@ function toLine(event: WatchEvent, userId: string, at: Date): string {
 }
 
 function toText(event: WatchEvent, _userId: string, at: Date): string {
+  return wrap(describe(event, at), terminalWidth(), TIME_WIDTH).join("\n");
+}
+
+function describe(event: WatchEvent, at: Date): string {
   const time = at.toTimeString().slice(0, 8);
   switch (event.kind) {
     case "connected":
