@@ -437,6 +437,66 @@ describe("export and import", function () {
     });
   });
 
+  describe("where everything is encrypted", () => {
+    const importAll = (...args: string[]) => runCommand({ ...env, ROO_MIRROR_ENCRYPT: "all" }, "import", file, ...args);
+    const readAll = async (record: string) => {
+      const { mirror, service } = hurriedMirror(server.port, { encrypt: "all" });
+      const value = await service.get({ userId: "alice", record });
+      await mirror.close();
+      return value;
+    };
+
+    it("put a list back as one value, encrypted", async () => {
+      await saveBriefly(server.port, {}, { taskHistory: tasks("a", "b~c", "d") });
+      await run("export", "--output", file);
+      const client = await server.client();
+      await client.flushAll();
+      const { status, stdout } = await importAll("--yes");
+      expect(stdout).to.match(/taskHistory +\(shared\) +saved\n/);
+      expect(status).to.equal(0);
+      expect(await client.keys("*")).to.have.members(["roo:alice:taskHistory", "roo:alice:~version:taskHistory"]);
+      expect(await server.get("roo:alice:taskHistory")).to.match(/^\{"protected":/);
+      expect(await readAll("taskHistory")).to.deep.equal(tasks("a", "b~c", "d"));
+      expect((await importAll("--yes")).stdout).to.contain("nothing to do");
+    });
+
+    it("put one back so that was exported in clear text", async () => {
+      await saveBriefly(server.port, { encrypt: "all" }, { taskHistory: tasks("a", "b") });
+      await run("export", "--decrypt", "--output", file);
+      await (await server.client()).flushAll();
+      expect((await importAll("--yes")).status).to.equal(0);
+      expect(await server.get("roo:alice:taskHistory")).to.match(/^\{"protected":/);
+      expect(await readAll("taskHistory")).to.deep.equal(tasks("a", "b"));
+    });
+
+    it("refuse one where a list still lies open, and leave that", async () => {
+      await saveBriefly(server.port, {}, { taskHistory: tasks("a") });
+      await run("export", "--output", file);
+      await saveBriefly(server.port, {}, { taskHistory: tasks("a", "b") });
+      const before = await server.get("roo:alice:taskHistory");
+      const { status, stdout } = await importAll("--yes");
+      expect(stdout).to.contain(
+        "not put back: a list lies there that is not encrypted, and ROO_MIRROR_ENCRYPT=all is set",
+      );
+      expect([status, await server.get("roo:alice:taskHistory")]).to.deep.equal([1, before]);
+    });
+
+    it("encrypt a record of the host's own too", async () => {
+      const items = [{ id: "x", version: "1764018000123-0000-w1", recency: 1, value: { id: "x" } }];
+      const version = "1764018000123-0000-w1";
+      writeFileSync(
+        file,
+        document([
+          { record: "notes", version, value: SECRET },
+          { record: "bookmarks", items },
+        ]),
+      );
+      expect((await importAll("--yes")).status).to.equal(0);
+      for (const record of ["notes", "bookmarks"])
+        expect(await server.get(`roo:alice:${record}`)).to.match(/^\{"protected":/);
+    });
+  });
+
   it("say that nothing was put back where Redis takes nothing", async () => {
     await saveBriefly(server.port, {}, { customInstructions: "Be brief." });
     await run("export", "--output", file);

@@ -50,6 +50,7 @@ async function putBack(text: string, gateway: FakeGateway): Promise<void> {
     jwes: new JweReader(keyRing),
     catalogue: new Catalogue(),
     userId: "alice",
+    isEncryptingAll: false,
     isCluster: false,
     keyIds: KEYS.map(({ id }) => id),
     ttlSeconds: 100,

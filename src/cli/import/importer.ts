@@ -18,6 +18,8 @@ export interface ImporterOptions {
   readonly codec: Codec;
   readonly jwes: JweReader;
   readonly catalogue: Catalogue;
+  /** Whether records that are not in the catalogue are encrypted too. */
+  readonly isEncryptingAll: boolean;
   /** Whose it becomes. */
   readonly userId: string;
   readonly isCluster: boolean;
@@ -49,7 +51,8 @@ export class Importer {
     if (entry.isDeleted) return { ...base, kind: "nothing", reason: "it was deleted" };
     try {
       const items = this.#lists.itemsOf(base);
-      return await (items === undefined ? this.#documents.plan(base) : this.#lists.plan(base, items));
+      if (items !== undefined) return await this.#lists.plan(base, items);
+      return await this.#documents.plan(await this.#lists.asOneValue(base));
     } catch (error) {
       if (!(error instanceof RefusedContentError)) throw error;
       return { ...base, kind: "refuse", reason: error.message };
@@ -63,11 +66,12 @@ export class Importer {
     return error === undefined ? plan : { ...plan, kind: "refuse", reason: error.message };
   }
 
-  /** A record of the host's own is what it is in the file. */
+  /** A record of the host's own is what it is in the file, and encrypted where everything is. */
   #definitionOf({ record: name, items, isEncrypted, jwe }: ExportedRecord): RecordDefinition {
     const known = this.#options.catalogue.find(name);
     if (known !== undefined) return known;
     const kind = items === undefined ? "document" : "collection";
-    return defineRecord({ name, kind, encrypted: isEncrypted || jwe !== undefined });
+    const encrypted = this.#options.isEncryptingAll || isEncrypted || jwe !== undefined;
+    return defineRecord({ name, kind, encrypted });
   }
 }

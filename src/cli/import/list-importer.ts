@@ -2,7 +2,7 @@ import type { Author } from "../../sync/author.js";
 import { itemIdOf } from "../../sync/collection-snapshot.js";
 import type { MirrorError } from "../../sync/errors.js";
 import { encodeId } from "../../sync/keys.js";
-import { DEFAULT_COLLECTION_LIMIT, type RecordDefinition } from "../../sync/records.js";
+import { DEFAULT_COLLECTION_LIMIT, isMerged, type RecordDefinition } from "../../sync/records.js";
 import type { StoredIndex, WireItem } from "../../sync/redis-gateway.js";
 import { takeJson } from "../../sync/snapshot.js";
 import type { Version } from "../../sync/version.js";
@@ -11,7 +11,8 @@ import type { ImporterOptions } from "./importer.js";
 import type { ImportPlan } from "./plan.js";
 import { expectBelieved, RefusedContentError } from "./refused-content-error.js";
 
-const LIST_AND_SECRET = "ROO_MIRROR_ENCRYPT=all: a list is put back without it, and encrypted by the next save";
+const LIES_OPEN =
+  "a list lies there that is not encrypted, and ROO_MIRROR_ENCRYPT=all is set: an instance's next save encrypts it, and then call it again";
 
 /** Puts back lists, item by item: of each the latest version stays, and what was deleted since stays deleted. */
 export class ListImporter {
@@ -25,8 +26,7 @@ export class ListImporter {
 
   /** `undefined`: it is a document, or a list that is encrypted as a whole. @throws RefusedContentError */
   itemsOf({ entry, record }: Pick<ImportPlan, "entry" | "record">): readonly ExportedItem[] | undefined {
-    if (record.kind !== "collection" || entry.jwe !== undefined) return undefined;
-    if (record.encrypted) throw new RefusedContentError(LIST_AND_SECRET);
+    if (!isMerged(record) || entry.jwe !== undefined) return undefined;
     if (entry.items !== undefined) return entry.items;
     if (!Array.isArray(entry.value)) return undefined;
     // One that was not merged item by item: each is as old as it says.
@@ -37,6 +37,27 @@ export class ListImporter {
       return { id, value, recency: Number.isFinite(recency) ? recency : 0, version: this.#author.signAt(recency) };
     });
     return [...new Map(items.map((item) => [item.id, item])).values()];
+  }
+
+  /** A list that is encrypted is one value, whatever it was in the file. @throws RefusedContentError and what the gateway's reading does. */
+  async asOneValue(base: Omit<ImportPlan, "kind">): Promise<Omit<ImportPlan, "kind">> {
+    const { entry, record, redisKey } = base;
+    if (record.kind !== "collection" || isMerged(record)) return base;
+    const { version: mergedVersion } = await this.#options.gateway.readIndex(redisKey);
+    if (mergedVersion !== undefined) throw new RefusedContentError(LIES_OPEN);
+    const { items, ...whole } = entry;
+    if (items === undefined) return base;
+    const isKnown = this.#options.catalogue.find(record.name) !== undefined;
+    if (isKnown) for (const item of items) expectOwnId(item, encodeId(item.id), record);
+    const value = items
+      .toSorted((a, b) => b.recency - a.recency)
+      .slice(0, isKnown ? record.limit : undefined)
+      .map((item) => item.value);
+    const version = items.reduce(
+      (latest, item) => (item.version > latest ? item.version : latest),
+      entry.version ?? "",
+    );
+    return { ...base, entry: { ...whole, value, version: version === "" ? null : version } };
   }
 
   /** @throws RefusedContentError and what the gateway's reading does. */
@@ -78,8 +99,7 @@ export class ListImporter {
     isRaw: boolean,
   ): WireItem {
     const itemId = isRaw ? encodeId(id) : id;
-    if (record !== undefined && itemIdOf(value, record) !== itemId)
-      throw new RefusedContentError("an item is not the one that its id says");
+    if (record !== undefined) expectOwnId({ value }, itemId, record);
     expectBelieved(this.#author, version);
     const taken = takeJson(value);
     if ("refusal" in taken) throw new RefusedContentError(taken.refusal);
@@ -96,4 +116,8 @@ export class ListImporter {
       return version > there && version > (stored.cleared ?? "");
     });
   }
+}
+
+function expectOwnId({ value }: Pick<ExportedItem, "value">, id: string, record: RecordDefinition): void {
+  if (itemIdOf(value, record) !== id) throw new RefusedContentError("an item is not the one that its id says");
 }

@@ -52,6 +52,7 @@ export async function importUser(options: ImportOptions, file: string): Promise<
       codec: new Codec(keyRing, { isCompressing: settings.isCompressing }),
       jwes: new JweReader(keyRing),
       catalogue: new Catalogue([], settings),
+      isEncryptingAll: settings.isEncryptingAll,
       userId,
       isCluster: settings.address.cluster !== undefined,
       keyIds: keys.map(({ id }) => id),
