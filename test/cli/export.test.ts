@@ -469,6 +469,18 @@ describe("export and import", function () {
       expect(await readAll("taskHistory")).to.deep.equal(tasks("a", "b"));
     });
 
+    it("say that what lies open is not kept, where it is overwritten", async () => {
+      await saveBriefly(server.port, {}, { customInstructions: "of the file" });
+      await run("export", "--output", file);
+      const client = await server.client();
+      await client.set("roo:alice:customInstructions", '"older"');
+      await client.set("roo:alice:~version:customInstructions", "1700000000000-0000-w1");
+      const { stdout } = await importAll("--yes");
+      expect(stdout).to.contain("saved over an older one, which is not encrypted, and so not kept\n");
+      expect(await client.exists("roo:alice:~kept:customInstructions")).to.equal(0);
+      expect(await readAll("customInstructions")).to.equal("of the file");
+    });
+
     it("refuse one where a list still lies open, and leave that", async () => {
       await saveBriefly(server.port, {}, { taskHistory: tasks("a") });
       await run("export", "--output", file);

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Author } from "../../sync/author.js";
 import { MAX_VALUE_BYTES } from "../../sync/codec.js";
 import { inflate, type StoredBody } from "../../sync/compression.js";
+import { isSealed } from "../../sync/encryption.js";
 import { MirrorError } from "../../sync/errors.js";
 import type { RecordDefinition } from "../../sync/records.js";
 import { takeJson } from "../../sync/snapshot.js";
@@ -53,12 +54,14 @@ export class DocumentImporter {
     const latest = lacking.at(-1)?.version;
     if (latest === undefined) return { ...base, kind: "nothing", leftOut: unusable };
     const kind = stored.version === undefined ? "save" : latest > stored.version ? "replace" : "keep";
-    const keepsCurrent = stored.value !== undefined;
+    // What lies open is not kept beside what is encrypted.
+    const isOpen = record.encrypted && stored.value !== undefined && !isSealed(stored.value.toString());
+    const keepsCurrent = stored.value !== undefined && !isOpen;
     const fitting = fit(lacking, { becomesCurrent: kind !== "keep", kept: kept.length, keepsCurrent });
     const leftOut = [...unusable, ...fitting.leftOut];
     const { writes, pushedOut } = fitting;
     if (writes.length === 0) return { ...base, kind: "nothing", reason: "a later one is there, and stays", leftOut };
-    return { ...base, record, kind, writes, leftOut, pushedOut, keyIds: [...keyIds] };
+    return { ...base, record, kind, writes, leftOut, pushedOut, isOpen, keyIds: [...keyIds] };
   }
 
   /** One that cannot be put back does not keep the others from it. @param own The version that overwrote all of them. */

@@ -17,7 +17,7 @@ export interface LeftOutVersion {
 }
 
 /**
- * `save`: the mirror has no such record. `replace`: what it has is older, and is kept. `merge`: items are added to a list.
+ * `save`: the mirror has no such record. `replace`: what it has is older, and is kept, unless it lies open. `merge`: items are added to a list.
  * `keep`: the mirror has a later one, which stays; the file's is kept beside it. `nothing`: it is there already, or was
  * deleted. `refuse`: it cannot be put back, for a reason.
  */
@@ -37,6 +37,8 @@ export interface ImportPlan {
   readonly leftOut?: readonly LeftOutVersion[];
   /** Of a document: how many kept versions that are in Redis give way. */
   readonly pushedOut?: number;
+  /** Of a document that is encrypted: whether what is in Redis is not, and so is not kept. */
+  readonly isOpen?: boolean;
   /** With which keys what is written here can be read, by somebody. */
   readonly keyIds?: readonly string[];
   /** Of a list: what it lacks. */

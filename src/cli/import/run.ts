@@ -127,14 +127,14 @@ function describeLeftOut({ redisKey, entry, leftOut = [] }: ImportPlan): string[
   });
 }
 
-function describePlan({ kind, reason, items = [], writes = [], pushedOut = 0 }: ImportPlan): string {
+function describePlan({ kind, reason, items = [], writes = [], pushedOut = 0, isOpen }: ImportPlan): string {
   const pushed = pushedOut > 0 ? `, and pushes out ${pushedOut} of the ${MAX_KEPT} that were kept` : "";
   const versions = writes.length > 1 ? `, with ${writes.length - 1} kept before it` : "";
   switch (kind) {
     case "save":
       return `saved${versions}`;
     case "replace":
-      return `saved over an older one, which is kept${versions}${pushed}`;
+      return `saved over an older one, which ${isOpen === true ? "is not encrypted, and so not kept" : "is kept"}${versions}${pushed}`;
     case "merge":
       return `${items.length === 1 ? "1 item" : `${items.length} items`} added, or brought up to date`;
     case "keep":
