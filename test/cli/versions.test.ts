@@ -20,6 +20,9 @@ describe("history and restore", () => {
   before(async () => {
     server = await RedisServer.start();
     folder = await mkdtemp(join(tmpdir(), "redis-mirrored-"));
+  });
+  beforeEach(async () => {
+    await (await server.client()).flushAll();
     for (const value of [GOOD, { apiConfigs: {} }]) {
       const { mirror, service } = hurriedMirror(server.port);
       service.set(PROVIDER, value);
@@ -106,7 +109,7 @@ describe("history and restore", () => {
       [
         ["restore", "provider", "--version", "9"],
         2,
-        "one of the 3 versions of `provider` that `history` shows, got `9`, with which none begins.",
+        "one of the 2 versions of `provider` that `history` shows, got `9`, with which none begins.",
       ],
       [["restore", "provider", "--version", "1"], 2, "begin."],
     ] as const) {
