@@ -13,7 +13,7 @@ const KINDS = [
   },
   { name: "texts of the manifest", form: /^package\.nls(\.[a-z-]+)?\.json$/ },
   { name: "texts of the window", form: /^l10n\/bundle\.l10n\.[a-z-]+\.json$/ },
-  { name: "pictures", form: /^(media|docs\/images)\/([a-z-]+\/)*[a-z-]+\.(svg|png)$/ },
+  { name: "pictures", form: /^(media|docs\/images)\/([a-z-]+\/)*[a-z-]+(\.zh-cn)?\.(svg|png)$/ },
   { name: "documentation", form: /^docs\/([a-z-]+\/)*([a-z-]+|README|redis-mirrored\.api)\.md$/ },
   { name: "the dashboard and its alerts", form: /^docs\/observability\/(dashboard\.json|alerts\.yml)$/ },
   { name: "samples", form: /^samples\/[a-z_-]+\.(json|py)$/ },
