@@ -1,42 +1,17 @@
-import { isDeepStrictEqual } from "node:util";
-import { Container, type ContainerModule } from "inversify";
+import { Container } from "inversify";
 import { installInterceptorSource } from "../aspect/installed-interceptor.js";
 import { ignoringErrors } from "../aspect/intercepted-call.js";
-import type { SyncInterceptor } from "../aspect/join-point.js";
-import { RedisSyncInterceptor } from "../aspect/redis-sync-interceptor.js";
 import { observeMirror } from "../observability/observe-mirror.js";
 import { Identity } from "../settings/identity.js";
 import { consoleLogger } from "../settings/logger.js";
 import type { MirrorOptions } from "../settings/options.js";
-import { resolveSettings } from "../settings/resolve-settings.js";
-import { describeProblem, type Settings, type SettingsResult } from "../settings/settings.js";
-import {
-  MirrorEmitter,
-  NOTHING_DONE,
-  type MirrorEvents,
-  type MirrorListener,
-  type MirrorStatus,
-} from "../sync/mirror-events.js";
-import type { RecordId } from "../sync/keys.js";
-import type { FlushResult } from "../sync/flush-waiters.js";
-import type { RecordVersion } from "../sync/record-history.js";
 import type { AdoptRemote } from "../sync/adoptions.js";
-import { warningsOf } from "../sync/plaintext.js";
+import type { FlushResult } from "../sync/flush-waiters.js";
+import type { RecordId } from "../sync/keys.js";
+import { MirrorEmitter, type MirrorEvents, type MirrorListener, type MirrorStatus } from "../sync/mirror-events.js";
+import type { RecordVersion } from "../sync/record-history.js";
 import type { RedisSyncService } from "../sync/redis-sync-service.js";
-import { activeMirrorModule, noopMirrorModule } from "./modules.js";
-import { TOKENS } from "./tokens.js";
-
-/** Whether the real binding or the no-op is in place, and if the no-op, why. */
-type Binding =
-  | {
-      readonly kind: "active";
-      readonly since: Date;
-      readonly module: ContainerModule;
-      readonly settings: Settings;
-      readonly warnings: readonly string[];
-    }
-  | { readonly kind: "disabled"; readonly since: Date }
-  | { readonly kind: "misconfigured"; readonly since: Date; readonly reason: string };
+import { interceptorOf, isEnabledBy, MirrorBinding } from "./mirror-binding.js";
 
 const FORWARDED_EVENTS = [
   "status",
@@ -57,8 +32,6 @@ const FORWARDED_EVENTS = [
   "unheard",
 ] as const;
 
-const UNREADABLE_OPTIONS = "Expected options that can be read, got some that throw";
-
 /** The mirror as a host holds it: switched on and off, told who is signed in, asked how it is, closed. */
 export class Mirror implements Disposable, AsyncDisposable {
   /** Rebind a token to put a part of your own in its place; the next decorated call goes through it. */
@@ -66,9 +39,7 @@ export class Mirror implements Disposable, AsyncDisposable {
   #options: MirrorOptions;
   readonly #identity: Identity;
   readonly #events = new MirrorEmitter();
-  #binding: Binding;
-  /** Of the active binding; made with the first decorated call, which activation thus does not pay for. */
-  #service: RedisSyncService | undefined;
+  readonly #binding: MirrorBinding;
   /** The one whose place another has taken; it still sends what it has. */
   #leaving: RedisSyncService | undefined;
   /** Whether the options, without those two, want it to be on. */
@@ -84,25 +55,20 @@ export class Mirror implements Disposable, AsyncDisposable {
     const readable = readableCopy(options);
     this.#options = readable ?? {};
     this.#identity = new Identity(this.#options);
-    this.#binding = readable === undefined ? this.#bindNoop(UNREADABLE_OPTIONS) : this.#bindOrNoop(readable);
+    this.#binding = new MirrorBinding(this.container, {
+      identity: this.#identity,
+      onEngineMade: (engine) => this.#follow(engine),
+      onMisconfigured: (reason) => this.#warn(reason),
+    });
+    this.#binding.bind(readable);
     this.#isWanted = this.#binding.kind !== "disabled";
   }
 
   /** A copy: it does not change any more. */
   get status(): MirrorStatus {
-    const status = this.#service?.status ?? this.#statusOfBinding;
+    const { status } = this.#binding;
     const { pending = 0, pendingBytes = 0 } = this.#leaving?.status ?? {};
     return { ...status, pending: status.pending + pending, pendingBytes: status.pendingBytes + pendingBytes };
-  }
-
-  get #statusOfBinding(): MirrorStatus {
-    const binding = this.#binding;
-    const nothing = { since: binding.since, ...NOTHING_DONE };
-    if (binding.kind === "active") {
-      const { warnings } = binding;
-      return { state: "connecting", ...nothing, ...(warnings.length > 0 && { warnings }) };
-    }
-    return { state: binding.kind, ...(binding.kind === "misconfigured" && { reason: binding.reason }), ...nothing };
   }
 
   /** Calls back when something happens: see `MirrorEvents`. */
@@ -120,7 +86,7 @@ export class Mirror implements Disposable, AsyncDisposable {
   /** Sign-in, switch or, with `undefined`, sign-out: from the next save on. Makes up for the restores that found no user. */
   setUser(userId: string | undefined): void {
     this.#changeUser(() => this.#identity.set(userId));
-    this.#resumeRestores();
+    this.#binding.resumeRestores();
   }
 
   /** Tells of it where somebody else is signed in afterwards. */
@@ -140,20 +106,15 @@ export class Mirror implements Disposable, AsyncDisposable {
     }
   }
 
-  #resumeRestores(): void {
-    if (this.#service === undefined) return;
-    const interceptor = interceptorOf(this.container);
-    if (interceptor instanceof RedisSyncInterceptor) interceptor.resumeRestores();
-  }
-
   /** Puts the real binding in place, if the settings allow. */
   enable(): Promise<void> {
     this.#switched = true;
     return this.#swap(() => {
       this.#switched = true;
       if (this.#binding.kind === "active" || this.#closing !== undefined) return;
-      this.#letGo();
-      this.#take(this.#bindOrNoop({ ...this.#options, enabled: true }));
+      this.#binding.takeAway();
+      this.#binding.bind({ ...this.#options, enabled: true });
+      this.#events.emit("status", this.status);
     });
   }
 
@@ -177,7 +138,7 @@ export class Mirror implements Disposable, AsyncDisposable {
       const options = { ...this.#options, ...(this.#switched !== undefined && { enabled: this.#switched }) };
       if (!this.#isInForce(options, readable)) await this.#exchange(readable && options);
       // Whoever was nobody may be somebody now.
-      else this.#resumeRestores();
+      else this.#binding.resumeRestores();
     });
   }
 
@@ -186,57 +147,34 @@ export class Mirror implements Disposable, AsyncDisposable {
     if (changes === undefined) return false;
     // What becomes of these is not among the settings.
     if (["logger", "memento", "secrets"].some((part) => part in changes)) return false;
-    const result = resolvedIfReadable(options);
-    if (result === undefined || !("settings" in result)) return false;
-    if (!result.settings.isEnabled) return this.#binding.kind === "disabled";
-    return this.#binding.kind === "active" && isDeepStrictEqual(result.settings, this.#binding.settings);
+    return this.#binding.isInForce(options);
   }
 
   async #exchange(options: MirrorOptions | undefined): Promise<void> {
-    const interceptor = this.#service && interceptorOf(this.container);
-    const leaving = this.#letGo();
-    this.#leaving = leaving;
-    this.#binding = options === undefined ? this.#bindNoop(UNREADABLE_OPTIONS) : this.#bindOrNoop(options);
-    if (leaving !== undefined && this.#binding.kind === "active") {
-      // Before the other is made, which reads it then.
-      leaving.writeDownForSuccessor();
-      try {
-        leaving.handOver(this.container.get<RedisSyncService>(TOKENS.RedisSyncService));
-        if (interceptor instanceof RedisSyncInterceptor) this.#takeOverRestores(interceptor);
-      } catch {
-        // Options of which no engine can be made, which are not looked at before: records that are none, say.
-        this.#letGo();
-        this.#binding = this.#bindNoop(UNREADABLE_OPTIONS);
-      }
-    }
+    this.#leaving = this.#binding.engine;
+    this.#binding.exchange(options);
     this.#events.emit("status", this.status);
-    await leaving?.close();
+    await this.#leaving?.close();
     this.#leaving = undefined;
-  }
-
-  #takeOverRestores(from: RedisSyncInterceptor): void {
-    if (!from.isAwaitingUser) return;
-    const interceptor = interceptorOf(this.container);
-    if (interceptor instanceof RedisSyncInterceptor) interceptor.takeOver(from);
   }
 
   /** Puts the no-op in place at once, then flushes what was saved before and closes the connection. Does not reject. */
   disable(): Promise<void> {
     this.#switched = false;
     // Begun at once, not in turn: from here on nothing holds the engine but this.
-    const closed = this.#unbind()?.close();
+    const closed = this.#switchOff()?.close();
     return this.#swap(async () => {
       await closed;
       // What was asked for before and had its turn only now has not the last word.
       if (this.#binding.kind === "disabled") return;
       this.#switched = false;
-      await this.#unbind()?.close();
+      await this.#switchOff()?.close();
     });
   }
 
   /** Sends now what was saved so far, and says whether it is in Redis. Settles within the timeout; does not reject. */
   flush(options?: { timeoutMs?: number }): Promise<FlushResult> {
-    return this.#whenSent(() => this.#service?.flush(options));
+    return this.#whenSent(() => this.#binding.engine?.flush(options));
   }
 
   /**
@@ -244,7 +182,7 @@ export class Mirror implements Disposable, AsyncDisposable {
    * also, with `flushed: false`, as soon as Redis cannot be used.
    */
   sync(options?: { timeoutMs?: number }): Promise<FlushResult> {
-    return this.#whenSent(() => this.container.get<RedisSyncService>(TOKENS.RedisSyncService).sync(options));
+    return this.#whenSent(() => this.#binding.makeEngine().sync(options));
   }
 
   async #whenSent(send: () => Promise<FlushResult> | undefined): Promise<FlushResult> {
@@ -320,7 +258,7 @@ export class Mirror implements Disposable, AsyncDisposable {
   #activeService(): RedisSyncService {
     if (this.#binding.kind !== "active")
       throw new TypeError(`Expected an active mirror, got one that is ${this.#binding.kind}`);
-    return this.container.get<RedisSyncService>(TOKENS.RedisSyncService);
+    return this.#binding.makeEngine();
   }
 
   #identified({ record, userId = this.#identity.current }: { record: string; userId?: string | undefined }): RecordId {
@@ -350,12 +288,12 @@ export class Mirror implements Disposable, AsyncDisposable {
   /** Makes this mirror the one that decorators find. */
   install(): void {
     this.#uninstall();
-    this.#uninstall = installInterceptorSource(() => interceptorOf(this.container));
+    this.#uninstall = installInterceptorSource(() => this.#binding.interceptor);
   }
 
   async #close(options?: { timeoutMs?: number }): Promise<FlushResult> {
     this.#uninstall();
-    const service = this.#unbind();
+    const service = this.#switchOff();
     const result = await this.#alsoOfLeaving(service?.close(options));
     await this.#swapping;
     this.#events.emit("closed");
@@ -369,26 +307,31 @@ export class Mirror implements Disposable, AsyncDisposable {
     return swapped;
   }
 
-  #bindNoop(reason: string): Binding {
-    this.container.load(noopMirrorModule);
-    return this.#misconfigured(reason);
+  #switchOff(): RedisSyncService | undefined {
+    const engine = this.#binding.switchOff();
+    this.#events.emit("status", this.status);
+    return engine;
   }
 
-  #bindOrNoop(options: MirrorOptions): Binding {
-    const binding = this.#bind(options);
-    if (binding.kind !== "active") this.container.load(noopMirrorModule);
-    return binding;
+  #follow(engine: RedisSyncService): void {
+    this.#observe();
+    for (const event of FORWARDED_EVENTS) this.#forward(event, engine);
   }
 
-  #bind(options: MirrorOptions): Binding {
-    try {
-      const result = resolveSettings(options);
-      if ("problems" in result) return this.#misconfigured(result.problems.map(describeProblem).join("; "));
-      return result.settings.isEnabled ? this.#bindActive(result.settings) : { kind: "disabled", since: new Date() };
-    } catch {
-      // Not foreseen as a problem of one setting, and still no reason to keep a host from starting.
-      return this.#misconfigured(UNREADABLE_OPTIONS);
-    }
+  #forward<Event extends keyof MirrorEvents>(event: Event, engine: RedisSyncService): void {
+    engine.on(event, (...args) => {
+      // One that is being closed still tells what became of its last saves, but its state is no longer the mirror's.
+      if (this.#binding.engine === engine || event !== "status") this.#events.emit(event, ...args);
+    });
+  }
+
+  #warn(reason: string): void {
+    this.#observe();
+    ignoringErrors(() =>
+      (this.#options.logger ?? consoleLogger).warn(
+        `redis-mirrored is misconfigured: ${reason}. Local work is unaffected.`,
+      ),
+    );
   }
 
   /** Not before there is something to see: what is switched off costs nothing. */
@@ -396,56 +339,6 @@ export class Mirror implements Disposable, AsyncDisposable {
     if (this.#isObserved) return;
     this.#isObserved = true;
     observeMirror(this);
-  }
-
-  #misconfigured(reason: string): Binding {
-    this.#observe();
-    ignoringErrors(() =>
-      (this.#options.logger ?? consoleLogger).warn(
-        `redis-mirrored is misconfigured: ${reason}. Local work is unaffected.`,
-      ),
-    );
-    return { kind: "misconfigured", since: new Date(), reason };
-  }
-
-  #bindActive(settings: Settings): Binding {
-    const module = activeMirrorModule(this.#options, settings, this.#identity, (service) => {
-      this.#service = service;
-      this.#observe();
-      for (const event of FORWARDED_EVENTS) this.#forward(event, service);
-    });
-    this.container.load(module);
-    return { kind: "active", since: new Date(), module, settings, warnings: warningsOf(settings.address) };
-  }
-
-  #forward<Event extends keyof MirrorEvents>(event: Event, service: RedisSyncService): void {
-    service.on(event, (...args) => {
-      // One that is being closed still tells what became of its last saves, but its state is no longer the mirror's.
-      if (this.#service === service || event !== "status") this.#events.emit(event, ...args);
-    });
-  }
-
-  /** Puts the no-op in place of the real binding, or of one that the host has put there. */
-  #unbind(): RedisSyncService | undefined {
-    const service = this.#letGo();
-    this.container.load(noopMirrorModule);
-    this.#take({ kind: "disabled", since: new Date() });
-    return service;
-  }
-
-  /** Takes away what is bound. The answer is the engine, if there was one, which is not closed yet. */
-  #letGo(): RedisSyncService | undefined {
-    const service = this.#service;
-    this.#service = undefined;
-    this.container.unload(this.#binding.kind === "active" ? this.#binding.module : noopMirrorModule);
-    // What the host has rebound is not the module's, and would stand beside what is bound next.
-    for (const token of Object.values(TOKENS)) if (this.container.isBound(token)) this.container.unbind(token);
-    return service;
-  }
-
-  #take(binding: Binding): void {
-    this.#binding = binding;
-    this.#events.emit("status", this.status);
   }
 }
 
@@ -456,25 +349,6 @@ function readableCopy(options: MirrorOptions): MirrorOptions | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** `undefined` if one of them throws when it is read. */
-function resolvedIfReadable(options: MirrorOptions): SettingsResult | undefined {
-  try {
-    return resolveSettings(options);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Who has mistaken a setting wants it to be on: what is off is not looked at any further. */
-function isEnabledBy(options: MirrorOptions): boolean {
-  const result = resolvedIfReadable(options);
-  return result === undefined || !("settings" in result) || result.settings.isEnabled;
-}
-
-function interceptorOf(container: Container): SyncInterceptor {
-  return container.get<SyncInterceptor>(TOKENS.SyncInterceptor);
 }
 
 /**
