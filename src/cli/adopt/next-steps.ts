@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { Manifest } from "./manifest.js";
 
 export interface NextStep {
@@ -22,6 +22,7 @@ const BUILD_SCRIPTS = ["bundle", "build", "compile", "package"];
 export async function nextSteps(folder: string): Promise<NextStep[]> {
   const [root, { name, run }] = findPackageManager(folder);
   const manifest = await Manifest.read(root);
+  const member = relative(root, folder).replaceAll("\\", "/");
   const script = BUILD_SCRIPTS.find((each) => manifest.names("scripts").includes(each));
   return [
     { command: `${name} install`, purpose: "gets the package" },
@@ -32,7 +33,11 @@ export async function nextSteps(folder: string): Promise<NextStep[]> {
       command: "start it",
       purpose: "it mirrors to localhost:6379, unless REDIS_URL or REDIS_HOST names another Redis",
     },
-    { command: "npx redis-mirrored inspect", purpose: "shows what has arrived" },
+    {
+      command: "npx redis-mirrored inspect",
+      // Of a workspace, only the member that depends on it has the command.
+      purpose: member === "" ? "shows what has arrived" : `in ${member}: shows what has arrived`,
+    },
   ];
 }
 

@@ -112,6 +112,7 @@ describe("adopting a host", () => {
         .and.to.contain('+import { RedisMirrored, RedisRestored } from "redis-mirrored"')
         .and.to.contain("pnpm install")
         .and.to.contain("pnpm bundle")
+        .and.to.match(/npx redis-mirrored inspect +in src: shows/)
         .and.to.contain("adopt --undo")
         .and.to.contain("docs/integration.md");
     });
