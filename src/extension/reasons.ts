@@ -1,4 +1,6 @@
 import type { MirrorStatus } from "../index.js";
+import { type Form, sayBy } from "./forms.js";
+import { describeMistakes } from "./mistakes.js";
 import type { Translate } from "./window.js";
 
 /**
@@ -27,17 +29,6 @@ export function needsSomebody(cause: Cause | undefined): boolean {
   return cause !== undefined && cause !== "lost";
 }
 
-/** How a sentence begins and ends, and what it is in the language of the window. */
-type Form = readonly [form: RegExp, say: (...parts: string[]) => string];
-
-function sayBy(forms: readonly Form[], text: string): string | undefined {
-  for (const [form, say] of forms) {
-    const match = form.exec(text);
-    if (match !== null) return say(...match.slice(1));
-  }
-  return undefined;
-}
-
 /** What the engine says, by its form, in the language of the window. What is of no form that is known stays as it is. */
 export function describeReason(reason: string, t: Translate): string {
   const forms: readonly Form[] = [
@@ -57,20 +48,46 @@ export function describeReason(reason: string, t: Translate): string {
     [/^No connection within (\d+) ms\.$/, (ms) => t("No connection within {ms} ms.", { ms })],
     [/^No answer within (\d+) ms\.$/, (ms) => t("No answer within {ms} ms.", { ms })],
     [
-      /^The server's certificate is refused, ([A-Z0-9_]+): .*$/,
-      (code) => t("The certificate of the server is refused ({code}).", { code }),
+      /^The server's certificate is refused, ([A-Z0-9_]+): (.*)\.$/,
+      (code, reason) => {
+        const why = describeCertificate(reason, t);
+        return t("The certificate of the server is refused ({code}): {reason}.", { code, reason: why });
+      },
     ],
     [
       /^In Redis it is encrypted with the key (\S+), which this machine does not have\..*$/,
       (key) => t("What lies in Redis is encrypted with the key {key}, which this machine does not have.", { key }),
     ],
+    [/^The connection was (?:lost|given up|closed.*)\.$/, () => t("The connection broke.")],
+    [/^[Tt]he mirror (?:is|was) closed\.?$/, () => t("The mirror is closed.")],
+    [/^Nobody is there to ask\.$/, () => t("Nobody is there to ask.")],
+    [/^The attempt did not end within (\d+) ms\.$/, (ms) => t("The attempt did not end within {ms} ms.", { ms })],
+    [/^not in Redis after (\d+) ms\.?$/, (ms) => t("It is not there after {ms} ms.", { ms })],
+    [
+      /^The version is not restored yet: (.*?)\.+$/,
+      (why) => t("The version is not restored yet: {reason}", { reason: describeReason(`${why}.`, t) }),
+    ],
+    [/^Nobody said the password in time\.$/, () => t("Nobody said the password in time.")],
+    [/^Redis answered with more than may be read\.$/, () => t("Redis answered with more than may be read.")],
+    [/^There are more than (\d+) keys of it\.$/, (count) => t("There are more than {count} keys of it.", { count })],
+    [/^The time for the whole examination was over\.$/, () => t("The time for the whole examination was over.")],
+    [
+      /^Redis does not serve this key now: ([A-Z]+)\..*$/,
+      (reply) => t("Redis does not serve this key now: {reply}.", { reply }),
+    ],
+    [/^No node of the cluster .*$/, () => t("No node of the cluster answers for this.")],
+    [/^The node (\S+) cannot be reached\.$/, (node) => t("The node {node} cannot be reached.", { node })],
+    [/^None of the (\d+) sentinels answered\.$/, (count) => t("None of the {count} sentinels answered.", { count })],
+    [
+      /^The sentinels know no primary of the name (.*)\.$/,
+      (name) => t("The sentinels know no primary of the name {name}.", { name }),
+    ],
+    [
+      /^The sentinels named a server that is no primary but: (\S+)\.$/,
+      (role) => t("The sentinels named a server that is no primary but: {role}.", { role }),
+    ],
   ];
-  if (reason.startsWith("Expected `"))
-    return reason
-      .split("; ")
-      .map((each) => describeMistake(each, t))
-      .join(" ");
-  return sayBy(forms, reason) ?? reason;
+  return reason.startsWith("Expected `") ? describeMistakes(reason, t) : (sayBy(forms, reason) ?? reason);
 }
 
 /** Why the mirror, or who saves locally, takes no such call. `undefined`: it is neither of them that says so. */
@@ -90,19 +107,19 @@ export function describeRefusedCall(message: string, t: Translate): string | und
   return sayBy(forms, message);
 }
 
-function describeMistake(problem: string, t: Translate): string {
-  const match = /^Expected `([^`]+)` to be (.*), got (.*)$/s.exec(problem);
-  if (match === null) return problem;
-  const [, setting = "", expected = "", got = ""] = match;
-  return t("{setting} must be {expected}, and is {got}.", { setting, expected: describeExpected(expected, t), got });
-}
-
-function describeExpected(expected: string, t: Translate): string {
-  const [, minimum = "", maximum = ""] = /^an integer from (\d+) to (\d+)$/.exec(expected) ?? [];
-  if (minimum !== "") return t("an integer from {minimum} to {maximum}", { minimum, maximum });
-  if (expected === "true or false") return t("true or false");
-  if (expected === "a string") return t("a text");
-  return expected;
+function describeCertificate(reason: string, t: Translate): string {
+  const forms: readonly Form[] = [
+    [/^it has expired$/, () => t("it has expired")],
+    [/^it is not valid yet$/, () => t("it is not valid yet")],
+    [/^it was revoked$/, () => t("it was revoked")],
+    [/^it is for another name$/, () => t("it is for another name")],
+    [
+      /^nobody who is trusted vouches for it; REDIS_TLS_CA .*$/,
+      () => t("nobody who is trusted vouches for it; REDIS_TLS_CA names a file of authorities to trust"),
+    ],
+    [/^it cannot be verified$/, () => t("it cannot be verified")],
+  ];
+  return sayBy(forms, reason) ?? reason;
 }
 
 /** What to do about it; nothing, where that is nobody's business. */
