@@ -27,6 +27,7 @@ import { list, namedEndpoints } from "./naming.js";
 import { Patience } from "./patience.js";
 import type { Patient } from "./patient.js";
 import { type Held, OWN_PARTS, type Parts, type Visit } from "./visit.js";
+import { Saying, type Words, words } from "./words.js";
 
 /** What is asked of a server that has let us in, whatever is there of databases, in this order. */
 const QUESTIONS: readonly (readonly [CheckName, (patient: Patient) => Findings])[] = [
@@ -57,7 +58,7 @@ export async function* examine(
     const known = yield* guarded(done, "settings", checkSettings(options));
     const reason =
       known === undefined
-        ? "the settings cannot be used"
+        ? words`the settings cannot be used`
         : yield* examineAll({ options, patience, parts: all, held, userId: undefined, ...known }, done);
     yield* skipped(done, reason);
   } finally {
@@ -66,14 +67,14 @@ export async function* examine(
 }
 
 /** The answer: why something was not looked at, if anything was not. */
-async function* examineAll(known: Visit, done: Set<CheckName>): Findings<string> {
+async function* examineAll(known: Visit, done: Set<CheckName>): Findings<Words> {
   const userId = yield* guarded(done, "user", checkUser(known.options));
   const visit = { ...known, userId };
   const keys = yield* guarded(done, "keys", checkKeys(visit));
   const endpoint = yield* find(visit, done);
-  if (endpoint === undefined) return "no server could be asked";
+  if (endpoint === undefined) return words`no server could be asked`;
   const line = yield* guarded(done, "authentication", checkAuthentication(visit, endpoint));
-  if (line === undefined) return "the server did not let us in";
+  if (line === undefined) return words`the server did not let us in`;
   const facts = yield* guarded(done, "server", checkServer(visit, endpoint, line));
   if (facts !== undefined) {
     const address = { ...visit.settings.address, isUnnamed: line.isUnnamed };
@@ -82,10 +83,10 @@ async function* examineAll(known: Visit, done: Set<CheckName>): Findings<string>
     if (canGoOn()) yield* guarded(done, "role", checkRole(patient));
     const isDatabaseThere = canGoOn() && (yield* guarded(done, "database", checkDatabase(patient)));
     for (const [name, check] of QUESTIONS) if (canGoOn()) yield* guarded(done, name, check(patient));
-    if (isDatabaseThere === false && canGoOn()) return "the database cannot be used";
+    if (isDatabaseThere === false && canGoOn()) return words`the database cannot be used`;
     if (canGoOn()) yield* examineRecords(patient, keys, done);
   }
-  return visit.patience.isOver ? "the time for it was over" : "the server stopped answering";
+  return visit.patience.isOver ? words`the time for it was over` : words`the server stopped answering`;
 }
 
 /** From the names in the settings to the one server that has the user's records. */
@@ -153,16 +154,17 @@ async function* guarded<Known>(
 
 /** Of what others throw nothing is repeated. */
 function unfinished(check: CheckName, failure: unknown): Finding {
-  const reason = failure instanceof MirrorError ? failure.message : "for a reason that nobody foresaw.";
+  const reason =
+    failure instanceof MirrorError ? new Saying(failure.message) : words`for a reason that nobody foresaw.`;
   return error(
     check,
-    `This could not be looked at to its end: ${reason}`,
-    "Ask again; if it stays so, report it with what `npx redis-mirrored support-bundle` writes.",
+    words`This could not be looked at to its end: ${reason}`,
+    words`Ask again; if it stays so, report it with what \`npx redis-mirrored support-bundle\` writes.`,
   );
 }
 
 /** Says what was not looked at, and why. */
-async function* skipped(done: ReadonlySet<CheckName>, reason: string): Findings {
+async function* skipped(done: ReadonlySet<CheckName>, reason: Words): Findings {
   const left = CHECKS.filter((check) => !done.has(check));
-  if (left.length > 0) yield note("skipped", `Not looked at, since ${reason}: ${list(left)}.`);
+  if (left.length > 0) yield note("skipped", words`Not looked at, since ${reason}: ${list(left)}.`);
 }

@@ -2,6 +2,7 @@ import type { RedisEndpoint } from "../sync/redis-address.js";
 import type { Facts } from "./facts.js";
 import type { Line } from "./line.js";
 import type { Visit } from "./visit.js";
+import { type Words, words } from "./words.js";
 
 /** A server that is connected to and has let us in. */
 export interface Patient extends Visit {
@@ -16,8 +17,10 @@ export function accountOf({ settings }: Visit): string {
 }
 
 /** What to add to an account, for who may change it. */
-export function granting(visit: Visit, rules: readonly string[]): string {
+export function granting(visit: Visit, rules: readonly string[]): Words {
   const account = accountOf(visit);
-  const whose = account === "USERNAME" ? " (USERNAME: the account that the settings name)" : "";
-  return `On the server: \`ACL SETUSER ${account} ${rules.join(" ")}\`${whose}, then \`ACL SAVE\` or the same in users.acl.`;
+  const command = `ACL SETUSER ${account} ${rules.join(" ")}`;
+  return account === "USERNAME"
+    ? words`On the server: \`${command}\` (USERNAME: the account that the settings name), then \`ACL SAVE\` or the same in users.acl.`
+    : words`On the server: \`${command}\`, then \`ACL SAVE\` or the same in users.acl.`;
 }

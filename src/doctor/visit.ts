@@ -5,6 +5,7 @@ import type { Settings } from "../settings/settings.js";
 import type { SettingSource } from "../settings/settings-reader.js";
 import { type Clock, systemClock } from "../sync/clock.js";
 import type { Patience } from "./patience.js";
+import { type Words, words } from "./words.js";
 
 /** What an examination works with, so that a test can turn clocks and invent names. */
 export interface Parts {
@@ -40,8 +41,11 @@ export interface Visit {
  * As the user set it, or would: `redisMirrored.port` in VS Code, else `REDIS_PORT`, or `redis.port` where a host's option says
  * it. What VS Code keeps as a secret is called by what it is.
  */
-export function nameOfSetting({ sources, options }: Pick<Visit, "sources" | "options">, option: string): string {
-  if (option === "redis.password" && isAsked(options)) return "the password";
+export function nameOfSetting(
+  { sources, options }: Pick<Visit, "sources" | "options">,
+  option: string,
+): string | Words {
+  if (option === "redis.password" && isAsked(options)) return words`the password`;
   const source = sources.get(option);
   if (source === undefined || source.from === "option") return option;
   return (options.settings && nameInHost(option)) ?? source.variable;
@@ -53,7 +57,7 @@ function isAsked({ redis, settings }: MirrorOptions): boolean {
 }
 
 /** The same of what a URL may say beside other things: `the database of REDIS_URL`. @param what It is called there. */
-export function nameOfPart(visit: Pick<Visit, "sources" | "options">, option: string, what: string): string {
+export function nameOfPart(visit: Pick<Visit, "sources" | "options">, option: string, what: Words): string | Words {
   const name = nameOfSetting(visit, option);
-  return name === nameOfSetting(visit, "redis.url") ? `the ${what} of ${name}` : name;
+  return name === nameOfSetting(visit, "redis.url") ? words`the ${what} of ${name}` : name;
 }

@@ -1,12 +1,18 @@
 import type { Finding, Severity } from "../doctor/finding.js";
+import type { Words } from "../doctor/words.js";
 import type { MirrorOptions } from "../index.js";
 import type { CommandParts } from "./commands.js";
+import { describeExpected } from "./mistakes.js";
+import { describeReason } from "./reasons.js";
 import { userOf } from "./stores.js";
 import type { Translate } from "./window.js";
 
 const SEVERITIES: readonly Severity[] = ["ok", "note", "warning", "error"];
 
-/** Finds out why it does not work: what was found is in the log, line by line, and a message says what comes of it. */
+/**
+ * Finds out why it does not work: what was found is in the log, line by line and in English as all of it, and a message says
+ * what comes of it in the language of the window.
+ */
 export async function testConnection({ window, mirror, log, options }: CommandParts): Promise<void> {
   const t = window.translate;
   const findings = await window.withProgress(t("Redis Mirror: testing the connection"), () =>
@@ -41,7 +47,7 @@ function lineOf({ check, severity, message, remedy }: Finding): string {
 function describeOutcome(worst: Severity, findings: readonly Finding[], t: Translate): string {
   if (worst === "ok" || worst === "note") return t("The mirror can work: all is as it should be.");
   const those = findings.filter(({ severity }) => severity === worst);
-  const { message = "", remedy = "" } = those[0] ?? {};
+  const [message = "", remedy = ""] = [those[0]?.message, those[0]?.remedy].map((each) => each && translated(each, t));
   const count = those.length;
   if (worst === "error")
     return count === 1
@@ -54,4 +60,9 @@ function describeOutcome(worst: Severity, findings: readonly Finding[], t: Trans
         message,
         remedy,
       });
+}
+
+/** What the doctor says, in the language of the window. */
+export function translated(words: Words, t: Translate): string {
+  return words.in({ say: t, repeat: (saying) => describeExpected(saying, t) ?? describeReason(saying, t) });
 }

@@ -23,36 +23,57 @@ export function isLoopback(host: string): boolean {
 /** Who sent the mirror there may name a thousand. */
 const MAX_NAMED = 5;
 
+/** To whom something goes unencrypted that is not this machine. */
+export interface Exposed {
+  /** As they may be shown. */
+  readonly names: readonly string[];
+  /** How many are not named. */
+  readonly more: number;
+}
+
 /**
- * A sentence where something goes unencrypted to what is not this machine: to the server, or to any of the sentinels or
- * nodes of a cluster that the settings name. What these name in turn: `warningsOfLearnt`.
+ * The server, or any of the sentinels or nodes of a cluster that the settings name; `undefined`: all of it stays here or is
+ * encrypted. What these name in turn: `exposedLearnt`.
  */
-export function warningsOf({ tls, ...address }: RedisAddress): readonly string[] {
-  if (tls !== undefined) return [];
+export function exposedNamed({ tls, ...address }: RedisAddress): Exposed | undefined {
+  if (tls !== undefined) return undefined;
   const hosts = namedHosts(address).filter((each) => !isLoopback(each));
-  return hosts.length === 0
-    ? []
-    : [warningOf(hosts.every((each) => isShowableHost(each)) ? hosts.join(", ") : "Redis")];
+  if (hosts.length === 0) return undefined;
+  return { names: hosts.every((each) => isShowableHost(each)) ? hosts : ["Redis"], more: 0 };
 }
 
 /** The same of the servers that sentinels or nodes of a cluster have named, and the settings have not. */
-export function warningsOfLearnt(
+export function exposedLearnt(
   { tls, ...address }: RedisAddress,
   endpoints: readonly RedisEndpoint[],
-): readonly string[] {
-  if (tls !== undefined) return [];
+): Exposed | undefined {
+  if (tls !== undefined) return undefined;
   const named = new Set(namedHosts(address));
   const hosts = [...new Set(endpoints.map(({ host }) => host))].filter((each) => !isLoopback(each) && !named.has(each));
-  if (hosts.length === 0) return [];
-  const shown = hosts.slice(0, MAX_NAMED).map((each) => (isShowableHost(each) ? each : "Redis"));
-  const more = hosts.length > MAX_NAMED ? ` and ${hosts.length - MAX_NAMED} more` : "";
-  return [warningOf(shown.join(", ") + more)];
+  if (hosts.length === 0) return undefined;
+  const names = hosts.slice(0, MAX_NAMED).map((each) => (isShowableHost(each) ? each : "Redis"));
+  return { names, more: hosts.length - names.length };
+}
+
+/** A sentence of whom `exposedNamed` finds. */
+export function warningsOf(address: RedisAddress): readonly string[] {
+  return warningsFor(exposedNamed(address));
+}
+
+/** A sentence of whom `exposedLearnt` finds. */
+export function warningsOfLearnt(address: RedisAddress, endpoints: readonly RedisEndpoint[]): readonly string[] {
+  return warningsFor(exposedLearnt(address, endpoints));
 }
 
 function namedHosts({ host, sentinels, cluster }: Omit<RedisAddress, "tls">): string[] {
   return [...new Set((cluster ?? sentinels?.endpoints ?? [{ host }]).map((endpoint) => endpoint.host))];
 }
 
-function warningOf(names: string): string {
-  return `What goes to ${names} is not encrypted: whoever is on the way can read and change it, and takes the password. Use rediss:// or REDIS_TLS=true.`;
+function warningsFor(exposed: Exposed | undefined): readonly string[] {
+  if (exposed === undefined) return [];
+  const { names, more } = exposed;
+  const hosts = `${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+  return [
+    `What goes to ${hosts} is not encrypted: whoever is on the way can read and change it, and takes the password. Use rediss:// or REDIS_TLS=true.`,
+  ];
 }

@@ -51,6 +51,9 @@ describe("in a Chinese VS Code", () => {
     await redis.kill();
     const degraded = await workbench.untilStatus(/^Redis Mirror：降级/);
     expect(degraded).to.contain("该主机和端口上没有服务在监听（ECONNREFUSED）。").and.to.contain("本地工作不受影响");
+    await workbench.runCommand("Redis Mirror: 测试连接");
+    const found = await (await workbench.notification("镜像无法工作。")).innerText();
+    expect(found).to.contain(`127.0.0.1:${redis.port} 拒绝连接：该端口上没有服务在监听。请在本机启动 Redis`);
   });
 
   it("reports no error, and asks nothing of anybody outside", () => session.expectQuiet());

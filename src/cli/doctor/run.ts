@@ -39,8 +39,8 @@ function show(screen: Screen, { check, severity, message, remedy }: Finding): vo
   const { mark, style } = MARKS[severity];
   const width = terminalWidth();
   const name = screen.paint("dim", `${check}:`);
-  screen.paragraph(`${screen.paint(style, mark)} ${name} ${printable(message)}`, 2, width);
-  if (remedy !== undefined) screen.paragraph(`    ${printable(remedy)}`, 4, width);
+  screen.paragraph(`${screen.paint(style, mark)} ${name} ${printable(String(message))}`, 2, width);
+  if (remedy !== undefined) screen.paragraph(`    ${printable(String(remedy))}`, 4, width);
 }
 
 function countsOf(findings: readonly Finding[]): { errors: number; warnings: number } {

@@ -7,6 +7,7 @@ import { Line } from "../line.js";
 import { shown } from "../naming.js";
 import { STEP_MS } from "../patience.js";
 import { nameOfPart, type Visit } from "../visit.js";
+import { Saying, type Words, words } from "../words.js";
 
 /** Whether the server lets the account in. The answer is the connection. */
 export async function* checkAuthentication(visit: Visit, endpoint: RedisEndpoint): Findings<Line | undefined> {
@@ -20,8 +21,8 @@ export async function* checkAuthentication(visit: Visit, endpoint: RedisEndpoint
       ? error("authentication", ...describeLogin(visit, failure.reply))
       : error(
           "authentication",
-          `${shown(endpoint)}: ${failure.message}`,
-          "See what the server's log says, and ask again.",
+          words`${shown(endpoint)}: ${new Saying(failure.message)}`,
+          words`See what the server's log says, and ask again.`,
         );
     return undefined;
   }
@@ -31,39 +32,41 @@ export async function* checkAuthentication(visit: Visit, endpoint: RedisEndpoint
   if (hasPassword)
     yield ok(
       "authentication",
-      address.username === undefined ? "The password is accepted." : "The account and its password are accepted.",
+      address.username === undefined
+        ? words`The password is accepted.`
+        : words`The account and its password are accepted.`,
     );
-  else if (isLoopback(endpoint.host)) yield ok("authentication", "The server asks for no password.");
+  else if (isLoopback(endpoint.host)) yield ok("authentication", words`The server asks for no password.`);
   else
     yield warning(
       "authentication",
-      `${shown(endpoint)} asks for no password: whoever reaches it can read, change and delete what lies there.`,
-      "Make an account for the mirror alone (docs/access.md has the line to type), and switch the default one off: `ACL SETUSER default off`.",
+      words`${shown(endpoint)} asks for no password: whoever reaches it can read, change and delete what lies there.`,
+      words`Make an account for the mirror alone (docs/access.md has the line to type), and switch the default one off: \`ACL SETUSER default off\`.`,
     );
   return line;
 }
 
 /** Why an account was not let in, by the first word of what the server said. */
-export function describeLogin(visit: Visit, reply: string): [message: string, remedy: string] {
-  const username = nameOfPart(visit, "redis.username", "account");
-  const password = nameOfPart(visit, "redis.password", "password");
+export function describeLogin(visit: Visit, reply: string): [message: Words, remedy: Words] {
+  const username = nameOfPart(visit, "redis.username", words`account`);
+  const password = nameOfPart(visit, "redis.password", words`password`);
   switch (reply) {
     case "NOAUTH":
       return [
-        "The server wants a password, and the settings have none.",
-        `Set ${password}, and ${username} where the account is not the default one.`,
+        words`The server wants a password, and the settings have none.`,
+        words`Set ${password}, and ${username} where the account is not the default one.`,
       ];
     case "WRONGPASS":
       return [
-        "The server does not accept the account and password of the settings, or the account is switched off.",
-        `Correct ${username} and ${password}. Whoever may, sees on the server which accounts there are: \`ACL LIST\`.`,
+        words`The server does not accept the account and password of the settings, or the account is switched off.`,
+        words`Correct ${username} and ${password}. Whoever may, sees on the server which accounts there are: \`ACL LIST\`.`,
       ];
     case "ERR":
       return [
-        "The server did not understand the log-in: the password is wrong, it has none for that account, or, before Redis 6, it knows no accounts.",
-        `Correct ${password}, or remove it; before Redis 6, remove ${username}.`,
+        words`The server did not understand the log-in: the password is wrong, it has none for that account, or, before Redis 6, it knows no accounts.`,
+        words`Correct ${password}, or remove it; before Redis 6, remove ${username}.`,
       ];
     default:
-      return [`The server refused the log-in: ${reply}.`, "See what the server's log says."];
+      return [words`The server refused the log-in: ${reply}.`, words`See what the server's log says.`];
   }
 }

@@ -1,6 +1,7 @@
 import { MAX_SKEW_MS } from "../../sync/version.js";
 import { error, type Findings, note, ok } from "../finding.js";
 import { granting, type Patient } from "../patient.js";
+import { type Words, words } from "../words.js";
 
 const SAMPLES = 3;
 
@@ -15,27 +16,31 @@ export async function* checkClock(patient: Patient): Findings {
     if (patient.facts.info !== undefined)
       yield note(
         "clock",
-        "The clock was not looked at: the account may not ask the server for the time.",
+        words`The clock was not looked at: the account may not ask the server for the time.`,
         granting(patient, ["+time"]),
       );
     return;
   }
   // What may be the way's is not the clock's.
   const skewMs = Math.max(0, Math.abs(offset.aheadMs) - offset.roundTripMs / 2);
-  const direction = offset.aheadMs > 0 ? "behind" : "ahead of";
+  const span = describe(skewMs);
+  const difference =
+    offset.aheadMs > 0
+      ? words`This machine's clock is ${span} behind the server's`
+      : words`This machine's clock is ${span} ahead of the server's`;
   if (skewMs > MAX_SKEW_MS)
     yield error(
       "clock",
-      `This machine's clock is ${describe(skewMs)} ${direction} the server's: others on the right time take saves from more than a day ahead for broken, and those from behind lose to any other.`,
-      "Set the clock: `timedatectl set-ntp true`, or on the server, if it is that one.",
+      words`${difference}: others on the right time take saves from more than a day ahead for broken, and those from behind lose to any other.`,
+      words`Set the clock: \`timedatectl set-ntp true\`, or on the server, if it is that one.`,
     );
   else if (skewMs > NOTABLE_MS)
     yield note(
       "clock",
-      `This machine's clock is ${describe(skewMs)} ${direction} the server's. Where two machines save the same, the later one wins by their own clocks.`,
-      "Have the time of all machines set by NTP: `timedatectl set-ntp true`.",
+      words`${difference}. Where two machines save the same, the later one wins by their own clocks.`,
+      words`Have the time of all machines set by NTP: \`timedatectl set-ntp true\`.`,
     );
-  else yield ok("clock", "This machine's clock and the server's agree within a second.");
+  else yield ok("clock", words`This machine's clock and the server's agree within a second.`);
 }
 
 /** Of several looks the one with the shortest way. */
@@ -57,9 +62,9 @@ async function measure({
   return best;
 }
 
-function describe(spanMs: number): string {
+function describe(spanMs: number): Words {
   const seconds = spanMs / 1_000;
-  if (seconds < 120) return `${seconds.toFixed(1)} s`;
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} minutes`;
-  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} hours` : `${Math.round(seconds / 86_400)} days`;
+  if (seconds < 120) return words`${seconds.toFixed(1)} s`;
+  if (seconds < 7_200) return words`${Math.round(seconds / 60)} minutes`;
+  return seconds < 172_800 ? words`${Math.round(seconds / 3_600)} hours` : words`${Math.round(seconds / 86_400)} days`;
 }

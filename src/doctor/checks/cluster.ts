@@ -2,7 +2,7 @@ import { MirrorError, RefusedError } from "../../sync/errors.js";
 import { folderOf } from "../../sync/keys.js";
 import { NodeRedisGateway } from "../../sync/node-redis-gateway.js";
 import { DEFAULT_DEADLINES, nameOf, type RedisEndpoint } from "../../sync/redis-address.js";
-import { warningsOfLearnt } from "../../sync/plaintext.js";
+import { exposedLearnt } from "../../sync/plaintext.js";
 import { SlotMap, type SlotRange } from "../../sync/slot-map.js";
 import { error, type Findings, ok, warning } from "../finding.js";
 import { count, list, shown } from "../naming.js";
@@ -11,6 +11,7 @@ import { STEP_MS } from "../patience.js";
 import { dial } from "../probe.js";
 import { clusterCli } from "../redis-cli-call.js";
 import type { Visit } from "../visit.js";
+import { Saying, type Words, words } from "../words.js";
 import { keyOfVisit } from "./rights.js";
 import { describeLogin } from "./authentication.js";
 import { describeExposure } from "./tls.js";
@@ -37,26 +38,30 @@ export async function* checkCluster(
   if (missing > 0)
     yield error(
       "cluster",
-      `${count(missing, "slot")} of ${SLOTS} are served by no node: records of some users are not mirrored.`,
-      `Bring back the nodes that are gone, or give their slots to others: \`${clusterCli(visit, "fix", known.seed)}\`.`,
+      words`${count(missing, "slot")} of ${SLOTS} are served by no node: records of some users are not mirrored.`,
+      words`Bring back the nodes that are gone, or give their slots to others: \`${clusterCli(visit, "fix", known.seed)}\`.`,
     );
   const unreached = (
     await Promise.all(primaries.map(async (primary) => ((await isReached(visit, primary)) ? [] : [primary])))
   ).flat();
   const owner = map.ownerOf(folderOf(keyOfVisit(visit)));
   if (unreached.length > 0) {
+    const away = list(unreached.map(shown));
     const isOwnerGone = unreached.some((each) => owner !== undefined && nameOf(each) === nameOf(owner));
     yield (isOwnerGone ? error : warning)(
       "cluster",
-      `Of ${count(primaries.length, "primary").replace(/ys$/, "ies")}, ${list(unreached.map(shown))} cannot be reached from here${isOwnerGone ? ": one of them has this user's records" : ""}.`,
-      "Start them, or open the firewall; behind NAT or in containers, set `cluster-announce-ip` and `cluster-announce-port` to what is reached from here.",
+      isOwnerGone
+        ? words`Of ${count(primaries.length, "primary")}, ${away} cannot be reached from here: one of them has this user's records.`
+        : words`Of ${count(primaries.length, "primary")}, ${away} cannot be reached from here.`,
+      words`Start them, or open the firewall; behind NAT or in containers, set \`cluster-announce-ip\` and \`cluster-announce-port\` to what is reached from here.`,
     );
   }
   // Of the owner that is said where it is gone up to.
   const others = primaries.filter((each) => owner === undefined || nameOf(each) !== nameOf(owner));
-  for (const exposure of warningsOfLearnt(visit.settings.address, others)) yield describeExposure(visit, exposure);
+  const exposed = exposedLearnt(visit.settings.address, others);
+  if (exposed !== undefined) yield describeExposure(visit, exposed);
   if (missing === 0 && unreached.length === 0)
-    yield ok("cluster", `All slots are served, by ${primaries.length} primaries that can be reached.`);
+    yield ok("cluster", words`All slots are served, by ${primaries.length} primaries that can be reached.`);
   return owner;
 }
 
@@ -77,26 +82,26 @@ async function ask(
   }
 }
 
-function describeFailure(visit: Visit, seed: RedisEndpoint, failure: MirrorError): [message: string, remedy: string] {
+function describeFailure(visit: Visit, seed: RedisEndpoint, failure: MirrorError): [message: Words, remedy: Words] {
   const where = shown(seed);
   if (failure.code === "NOT_SERVED")
     return [
-      `${where} is a node that has joined no cluster, or left it.`,
-      `Join it to the cluster (\`${clusterCli(visit, "add-node", seed, "HOST:PORT")}\`, the latter one of its nodes), or name another node.`,
+      words`${where} is a node that has joined no cluster, or left it.`,
+      words`Join it to the cluster (\`${clusterCli(visit, "add-node", seed, "HOST:PORT")}\`, the latter one of its nodes), or name another node.`,
     ];
   if (!(failure instanceof RefusedError))
-    return [`${where}: ${failure.message}`, "See that it runs, and what its log says."];
+    return [words`${where}: ${new Saying(failure.message)}`, words`See that it runs, and what its log says.`];
   if (failure.reply === "NOPERM")
     return [
-      `${where}: the account may not ask which node serves what.`,
+      words`${where}: the account may not ask which node serves what.`,
       granting(visit, ["+client|setname", "+cluster|slots"]),
     ];
   if (failure.reply === "ERR")
     return [
-      `${where} is no node of a cluster.`,
-      "Name one server by REDIS_HOST and REDIS_PORT (or REDIS_URL), and not by REDIS_CLUSTER.",
+      words`${where} is no node of a cluster.`,
+      words`Name one server by REDIS_HOST and REDIS_PORT (or REDIS_URL), and not by REDIS_CLUSTER.`,
     ];
-  return [`${where}: ${failure.message}`, describeLogin(visit, failure.reply)[1]];
+  return [words`${where}: ${new Saying(failure.message)}`, describeLogin(visit, failure.reply)[1]];
 }
 
 /** How many slots are in some range. */

@@ -5,9 +5,10 @@ import { FixedKeyRing, type MirrorKey } from "../../sync/key-ring.js";
 import type { KeyListing, UserKeys } from "../../sync/user-keys.js";
 import { parseKey } from "../../sync/user-keys.js";
 import { error, type Findings, ok, warning } from "../finding.js";
-import { count, list } from "../naming.js";
+import { count, list, listSome } from "../naming.js";
 import { STEP_MS } from "../patience.js";
 import { nameOfSetting, type Visit } from "../visit.js";
+import { Saying, type Value, type Words, words } from "../words.js";
 
 /** So many values are decrypted; the others are believed what they say of their keys. */
 const MAX_TRIED = 20;
@@ -24,7 +25,7 @@ export async function* checkDecryption(
   try {
     const { seen } = await patience.within(findCiphertexts(source, listing.keys), 2 * STEP_MS);
     if (seen.length === 0) {
-      yield ok("decryption", "Nothing of this user is encrypted there yet.");
+      yield ok("decryption", words`Nothing of this user is encrypted there yet.`);
       return;
     }
     const ids = new Set<string | undefined>(keys.map(({ id }) => id));
@@ -35,43 +36,50 @@ export async function* checkDecryption(
     if (broken.length > 0)
       yield error(
         "decryption",
-        `${count(broken.length, "encrypted value")} (${list([...new Set(broken.map(recordOf))])}) cannot be decrypted, though the key is here: changed or moved since. It counts as absent.`,
-        "Save the record again, which overwrites it. `npx redis-mirrored history RECORD` lists earlier versions.",
+        words`${count(broken.length, "encrypted value")} (${list([...new Set(broken.map(recordOf))])}) cannot be decrypted, though the key is here: changed or moved since. It counts as absent.`,
+        words`Save the record again, which overwrites it. \`npx redis-mirrored history RECORD\` lists earlier versions.`,
       );
     if (foreign.length === 0 && broken.length === 0)
       yield ok(
         "decryption",
-        `${seen.length === 1 ? "The one encrypted value" : `All ${seen.length} encrypted values`} of this user can be read with the keys at hand.`,
+        seen.length === 1
+          ? words`The one encrypted value of this user can be read with the keys at hand.`
+          : words`All ${seen.length} encrypted values of this user can be read with the keys at hand.`,
       );
   } catch (failure) {
     if (!(failure instanceof MirrorError)) throw failure;
     yield warning(
       "decryption",
-      `Whether the keys at hand fit could not be found out: ${failure.message}`,
-      "Ask again; `npx redis-mirrored rotate --dry-run` takes its time.",
+      words`Whether the keys at hand fit could not be found out: ${new Saying(failure.message)}`,
+      words`Ask again; \`npx redis-mirrored rotate --dry-run\` takes its time.`,
     );
   }
 }
 
-function describeForeign(visit: Visit, foreign: readonly Ciphertext[]): [message: string, remedy: string] {
+function describeForeign(visit: Visit, foreign: readonly Ciphertext[]): [message: Words, remedy: Words] {
   const ids = [...new Set(foreign.map(({ keyId }) => keyId))];
   const known = ids.filter((id) => id !== undefined && isShowable(id)) as string[];
-  const named = known.slice(0, MAX_NAMED).concat(known.length > MAX_NAMED ? [`${known.length - MAX_NAMED} more`] : []);
-  const under =
-    known.length === 0
-      ? "in a form that is not known here"
-      : `with ${known.length === 1 ? "the key" : "the keys"} ${list(named)}, which ${known.length === 1 ? "is" : "are"} not here`;
   const records = [...new Set(foreign.map(recordOf))].slice(0, MAX_NAMED);
+  const values = words`${count(foreign.length, "value")} in Redis (${list(records)})`;
+  const areEncrypted = foreign.length === 1 ? words`${values} is encrypted` : words`${values} are encrypted`;
+  if (known.length === 0)
+    return [
+      words`${areEncrypted} in a form that is not known here: neither restored here nor overwritten.`,
+      words`Update redis-mirrored.`,
+    ];
+  const named = listSome(known, MAX_NAMED);
+  const underKeys =
+    known.length === 1
+      ? words`with the key ${named}, which is not here`
+      : words`with the keys ${named}, which are not here`;
   return [
-    `${count(foreign.length, "value")} in Redis (${list(records)}) ${foreign.length === 1 ? "is" : "are"} encrypted ${under}: neither restored here nor overwritten.`,
-    known.length === 0
-      ? "Update redis-mirrored."
-      : `Bring that key here from the machine that has it: add it behind your own (\`${nameOfSetting(visit, "keys")}=own,other\`), or in VS Code "Redis Mirror: Import Mirror Key". If nobody has it, ROO_MIRROR_OVERWRITE_UNREADABLE=true lets the next save overwrite it.`,
+    words`${areEncrypted} ${underKeys}: neither restored here nor overwritten.`,
+    words`Bring that key here from the machine that has it: add it behind your own (\`${nameOfSetting(visit, "keys")}=own,other\`), or in VS Code "Redis Mirror: Import Mirror Key". If nobody has it, ROO_MIRROR_OVERWRITE_UNREADABLE=true lets the next save overwrite it.`,
   ];
 }
 
-function recordOf({ redisKey }: Ciphertext): string {
-  return parseKey(redisKey)?.record ?? "a record";
+function recordOf({ redisKey }: Ciphertext): Value {
+  return parseKey(redisKey)?.record ?? words`a record`;
 }
 
 async function findBroken(

@@ -1,6 +1,7 @@
 import { type Findings, note, ok, warning } from "../finding.js";
 import type { Patient } from "../patient.js";
 import { redisCli } from "../redis-cli-call.js";
+import { words } from "../words.js";
 
 const SAMPLES = 5;
 
@@ -17,19 +18,19 @@ export async function* checkLatency(patient: Patient): Findings {
     samples.push(patience.clock.now() - sentMs);
   }
   const medianMs = samples.sort((a, b) => a - b)[Math.floor(SAMPLES / 2)]!;
-  const median = `A round trip takes ${medianMs < 10 ? medianMs.toFixed(1) : Math.round(medianMs)} ms`;
+  const median = words`A round trip takes ${medianMs < 10 ? medianMs.toFixed(1) : Math.round(medianMs)} ms`;
   const { readTimeoutMs } = settings.timings;
   if (medianMs > readTimeoutMs)
     yield warning(
       "latency",
-      `${median}, longer than a restore waits (${readTimeoutMs} ms): records are mirrored, and not restored.`,
-      `Use a server that is nearer, or see what the network or the server is busy with: \`${redisCli(patient, endpoint, "--latency")}\`, \`${redisCli(patient, endpoint, "SLOWLOG", "GET")}\`.`,
+      words`${median}, longer than a restore waits (${readTimeoutMs} ms): records are mirrored, and not restored.`,
+      words`Use a server that is nearer, or see what the network or the server is busy with: \`${redisCli(patient, endpoint, "--latency")}\`, \`${redisCli(patient, endpoint, "SLOWLOG", "GET")}\`.`,
     );
   else if (medianMs > SLOW_MS)
     yield note(
       "latency",
-      `${median}. No save waits for it; a restore does, ${readTimeoutMs} ms at most.`,
-      "A server that is nearer restores faster.",
+      words`${median}. No save waits for it; a restore does, ${readTimeoutMs} ms at most.`,
+      words`A server that is nearer restores faster.`,
     );
-  else yield ok("latency", `${median}.`);
+  else yield ok("latency", words`${median}.`);
 }

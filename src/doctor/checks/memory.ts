@@ -3,6 +3,7 @@ import { numberOf } from "../facts.js";
 import { shownBytes } from "../naming.js";
 import { granting, type Patient } from "../patient.js";
 import { findingBigKeys } from "../redis-cli-call.js";
+import { words } from "../words.js";
 
 /** From here on it is soon too full. */
 const NEARLY_FULL = 0.9;
@@ -14,13 +15,16 @@ export async function* checkEviction({ facts }: Patient): Findings {
   const maximum = numberOf(facts, "maxmemory") ?? 0;
   const evicts = policy !== "noeviction";
   if (maximum === 0)
-    yield ok("eviction", `Nothing is removed to make room: the server has no limit of memory of its own (${policy}).`);
-  else if (!evicts) yield ok("eviction", "Nothing is removed to make room (noeviction).");
+    yield ok(
+      "eviction",
+      words`Nothing is removed to make room: the server has no limit of memory of its own (${policy}).`,
+    );
+  else if (!evicts) yield ok("eviction", words`Nothing is removed to make room (noeviction).`);
   else
     yield warning(
       "eviction",
-      `When the server runs out of memory it removes keys, the mirror's among them (${policy}). What this instance still has is sent again within five minutes; what only Redis has, kept versions say, is lost.`,
-      "`CONFIG SET maxmemory-policy noeviction`, and the same in redis.conf; or a server for the mirror alone.",
+      words`When the server runs out of memory it removes keys, the mirror's among them (${policy}). What this instance still has is sent again within five minutes; what only Redis has, kept versions say, is lost.`,
+      words`\`CONFIG SET maxmemory-policy noeviction\`, and the same in redis.conf; or a server for the mirror alone.`,
     );
 }
 
@@ -31,29 +35,29 @@ export async function* checkMemory(patient: Patient): Findings {
   if (facts.info === undefined) {
     yield note(
       "memory",
-      "Eviction, memory and persistence were not looked at: the account may not ask the server for them.",
-      `For a whole examination: an operator's account, or this. ${granting(patient, ["+info", "+time", "+config|get"])}`,
+      words`Eviction, memory and persistence were not looked at: the account may not ask the server for them.`,
+      words`For a whole examination: an operator's account, or this. ${granting(patient, ["+info", "+time", "+config|get"])}`,
     );
     return;
   }
   if (used === undefined) return;
   if (!maximum) {
-    yield ok("memory", `${shownBytes(used)} in use, and no limit.`);
+    yield ok("memory", words`${shownBytes(used)} in use, and no limit.`);
     return;
   }
-  const share = `${shownBytes(used)} of ${shownBytes(maximum)} in use (${Math.floor((100 * used) / maximum)} %)`;
-  if (used / maximum < NEARLY_FULL) yield ok("memory", `${share}.`);
+  const share = words`${shownBytes(used)} of ${shownBytes(maximum)} in use (${Math.floor((100 * used) / maximum)} %)`;
+  if (used / maximum < NEARLY_FULL) yield ok("memory", words`${share}.`);
   else if (facts.info.get("maxmemory_policy") === "noeviction")
     yield warning(
       "memory",
-      `${share}: when it is full, Redis refuses every save (OOM), and the mirror waits.`,
-      `Raise \`maxmemory\`, or remove what nobody needs: \`${findingBigKeys(patient)}\`, \`npx redis-mirrored purge USER\`.`,
+      words`${share}: when it is full, Redis refuses every save (OOM), and the mirror waits.`,
+      words`Raise \`maxmemory\`, or remove what nobody needs: \`${findingBigKeys(patient)}\`, \`npx redis-mirrored purge USER\`.`,
     );
   else
     yield note(
       "memory",
-      `${share}.`,
-      `Raise \`maxmemory\`, or remove what nobody needs: \`${findingBigKeys(patient)}\`.`,
+      words`${share}.`,
+      words`Raise \`maxmemory\`, or remove what nobody needs: \`${findingBigKeys(patient)}\`.`,
     );
 }
 
@@ -65,13 +69,13 @@ export async function* checkPersistence(patient: Patient): Findings {
   if (failed.length > 0) {
     yield warning(
       "persistence",
-      "The server could not write its last snapshot or log to its disk: it may refuse saves for that (MISCONF).",
-      "See the server's log, and its disk: is it full, and may Redis write to `dir`?",
+      words`The server could not write its last snapshot or log to its disk: it may refuse saves for that (MISCONF).`,
+      words`See the server's log, and its disk: is it full, and may Redis write to \`dir\`?`,
     );
     return;
   }
   if (facts.info.get("aof_enabled") === "1") {
-    yield ok("persistence", "The server logs each change to its disk (appendonly).");
+    yield ok("persistence", words`The server logs each change to its disk (appendonly).`);
     return;
   }
   const { reply } = await line.ask("CONFIG", "GET", "save");
@@ -79,17 +83,17 @@ export async function* checkPersistence(patient: Patient): Findings {
   if (typeof schedule !== "string")
     yield note(
       "persistence",
-      "The server logs no changes to its disk; whether it makes snapshots it does not tell this account.",
+      words`The server logs no changes to its disk; whether it makes snapshots it does not tell this account.`,
     );
   else if (schedule !== "")
     yield ok(
       "persistence",
-      "The server makes snapshots on its disk; what came after the last one is lost when it dies, and sent again by instances that have it.",
+      words`The server makes snapshots on its disk; what came after the last one is lost when it dies, and sent again by instances that have it.`,
     );
   else
     yield note(
       "persistence",
-      "The server keeps nothing on its disk: a restart empties it. Running instances send again what they have; versions that were kept there are lost.",
-      `To keep it: \`CONFIG SET appendonly yes\`, and the same in redis.conf.`,
+      words`The server keeps nothing on its disk: a restart empties it. Running instances send again what they have; versions that were kept there are lost.`,
+      words`To keep it: \`CONFIG SET appendonly yes\`, and the same in redis.conf.`,
     );
 }

@@ -1,9 +1,10 @@
 import type { RedisEndpoint } from "../../sync/redis-address.js";
 import { error, type Finding, type Findings, ok, warning } from "../finding.js";
-import { capitalized, list, shown } from "../naming.js";
+import { list, shown } from "../naming.js";
 import { dial, dialTls, greet, type Greeting } from "../probe.js";
 import { redisCli } from "../redis-cli-call.js";
 import { nameOfPart, type Visit } from "../visit.js";
+import { type Value, words } from "../words.js";
 import { switchingOn, wantsCertificate } from "./tls.js";
 
 /** Whether it is Redis that listens there. The answer: where it is, and can be asked. */
@@ -13,7 +14,12 @@ export async function* checkProtocol(visit: Visit, endpoints: readonly RedisEndp
   );
   const speaking = outcomes.flatMap(({ endpoint, finding }) => (finding === undefined ? [endpoint] : []));
   if (speaking.length > 0)
-    yield ok("protocol", `${list(speaking.map(shown))} ${speaking.length > 1 ? "speak" : "speaks"} as Redis does.`);
+    yield ok(
+      "protocol",
+      speaking.length > 1
+        ? words`${list(speaking.map(shown))} speak as Redis does.`
+        : words`${list(speaking.map(shown))} speaks as Redis does.`,
+    );
   for (const { finding } of outcomes)
     if (finding !== undefined)
       yield speaking.length > 0 && finding.severity === "error" ? { ...finding, severity: "warning" } : finding;
@@ -38,20 +44,20 @@ async function examine(visit: Visit, endpoint: RedisEndpoint): Promise<Finding |
     case "http":
       return error(
         "protocol",
-        `${where} is a web server, not Redis.`,
-        `Correct ${nameOfPart(visit, "redis.port", "port")}: Redis listens on 6379 unless it is told another port.`,
+        words`${where} is a web server, not Redis.`,
+        words`Correct ${nameOfPart(visit, "redis.port", words`port`)}: Redis listens on 6379 unless it is told another port.`,
       );
     case "silent":
       return error(
         "protocol",
-        `${where} accepts connections, and does not answer within 2 s: it is not Redis, or it hangs.`,
-        `See what listens there, and whether Redis is busy or stopped: \`${redisCli(visit, endpoint, "PING")}\`.`,
+        words`${where} accepts connections, and does not answer within 2 s: it is not Redis, or it hangs.`,
+        words`See what listens there, and whether Redis is busy or stopped: \`${redisCli(visit, endpoint, "PING")}\`.`,
       );
     case "other":
       return error(
         "protocol",
-        `${where} is not Redis: it answers in another protocol.`,
-        `Correct ${nameOfPart(visit, "redis.port", "port")}: Redis listens on 6379 unless it is told another port.`,
+        words`${where} is not Redis: it answers in another protocol.`,
+        words`Correct ${nameOfPart(visit, "redis.port", words`port`)}: Redis listens on 6379 unless it is told another port.`,
       );
     default:
       return describeEnd(visit, endpoint, greeting);
@@ -71,48 +77,48 @@ async function describeEnd(visit: Visit, endpoint: RedisEndpoint, greeting: Gree
   if (!isEncrypting) return ended(where);
   return error(
     "protocol",
-    `${where} expects to be spoken to in TLS, and the settings say nothing of that.`,
-    `${capitalized(switchingOn(visit))}.`,
+    words`${where} expects to be spoken to in TLS, and the settings say nothing of that.`,
+    switchingOn(visit),
   );
 }
 
-function ended(where: string): Finding {
+function ended(where: Value): Finding {
   return error(
     "protocol",
-    `${where} accepts connections, and ends them without an answer.`,
-    "See what listens there, what its log says, and whether a proxy or a load balancer stands between.",
+    words`${where} accepts connections, and ends them without an answer.`,
+    words`See what listens there, what its log says, and whether a proxy or a load balancer stands between.`,
   );
 }
 
-function describeReply(where: string, line: string): Finding | undefined {
+function describeReply(where: Value, line: string): Finding | undefined {
   if (/^-LOADING\b/.test(line))
-    return warning("protocol", `${where} is still loading its data.`, "Wait until it has, and ask again.");
+    return warning("protocol", words`${where} is still loading its data.`, words`Wait until it has, and ask again.`);
   if (/^-DENIED\b/.test(line))
     return error(
       "protocol",
-      `${where} is in protected mode: it serves its own machine alone until it has a password.`,
-      "Give it an account (docs/access.md) or a password (`requirepass` in redis.conf), and name that in the settings.",
+      words`${where} is in protected mode: it serves its own machine alone until it has a password.`,
+      words`Give it an account (docs/access.md) or a password (\`requirepass\` in redis.conf), and name that in the settings.`,
     );
   if (line.startsWith("-ERR max number of clients"))
     return error(
       "protocol",
-      `${where} has as many clients as it may have.`,
-      "Raise `maxclients` in redis.conf, or end clients that nobody needs (`CLIENT LIST`, `CLIENT KILL`).",
+      words`${where} has as many clients as it may have.`,
+      words`Raise \`maxclients\` in redis.conf, or end clients that nobody needs (\`CLIENT LIST\`, \`CLIENT KILL\`).`,
     );
   if (/^-MASTERDOWN\b/.test(line))
     return error(
       "protocol",
-      `${where} is a replica that has lost its primary.`,
-      "Name the primary, or the sentinels that know it (REDIS_SENTINELS).",
+      words`${where} is a replica that has lost its primary.`,
+      words`Name the primary, or the sentinels that know it (REDIS_SENTINELS).`,
     );
   // `PONG`, or a reason not to say it that logging in will tell.
   return /^\+PONG$|^-[A-Z]+\b/.test(line) ? undefined : notRedis(where);
 }
 
-function notRedis(where: string): Finding {
+function notRedis(where: Value): Finding {
   return error(
     "protocol",
-    `${where} is not Redis: it answers in another protocol.`,
-    "Correct the port: Redis listens on 6379 unless it is told another one.",
+    words`${where} is not Redis: it answers in another protocol.`,
+    words`Correct the port: Redis listens on 6379 unless it is told another one.`,
   );
 }

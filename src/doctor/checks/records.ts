@@ -5,9 +5,10 @@ import { Catalogue } from "../../sync/records.js";
 import { printable } from "../../sync/printable.js";
 import { type KeyListing, UserKeys } from "../../sync/user-keys.js";
 import { type Findings, note, ok, warning } from "../finding.js";
-import { count, list } from "../naming.js";
+import { count, listSome } from "../naming.js";
 import { STEP_MS } from "../patience.js";
 import { granting, type Patient } from "../patient.js";
+import { Saying, words } from "../words.js";
 
 /** Of more than so many records not each is named. */
 const MAX_NAMED = 12;
@@ -39,19 +40,19 @@ export async function* checkRecords(patient: Patient): Findings<{ source: UserKe
     );
     const whose = `\`${printable(userId)}\``;
     const names = [...new Set(surveys.filter(({ state }) => state === "there").map(({ record }) => record))];
-    const shownNames =
-      names.length > MAX_NAMED ? [...names.slice(0, MAX_NAMED), `${names.length - MAX_NAMED} more`] : names;
     yield ok(
       "records",
       names.length === 0
-        ? `Redis holds no record of ${whose} yet.`
-        : `Redis holds ${count(names.length, "record")} of ${whose}: ${list(shownNames)}.`,
+        ? words`Redis holds no record of ${whose} yet.`
+        : words`Redis holds ${count(names.length, "record")} of ${whose}: ${listSome(names, MAX_NAMED)}.`,
     );
     if (listing.strangers.length > 0)
       yield note(
         "records",
-        `${count(listing.strangers.length, "key")} under the user's name ${listing.strangers.length === 1 ? "is" : "are"} not the mirror's.`,
-        "`npx redis-mirrored inspect` names them; `npx redis-mirrored migrate` takes over what a fork's own code left.",
+        listing.strangers.length === 1
+          ? words`1 key under the user's name is not the mirror's.`
+          : words`${listing.strangers.length} keys under the user's name are not the mirror's.`,
+        words`\`npx redis-mirrored inspect\` names them; \`npx redis-mirrored migrate\` takes over what a fork's own code left.`,
       );
     return { source, listing };
   } catch (failure) {
@@ -59,14 +60,14 @@ export async function* checkRecords(patient: Patient): Findings<{ source: UserKe
     if (failure instanceof RefusedError && failure.reply === "NOPERM")
       yield note(
         "records",
-        "What lies in Redis of this user was not looked at: the account may not list keys.",
-        `For that: an operator's account, or this. ${granting(patient, ["+scan", "+ttl"])}`,
+        words`What lies in Redis of this user was not looked at: the account may not list keys.`,
+        words`For that: an operator's account, or this. ${granting(patient, ["+scan", "+ttl"])}`,
       );
     else
       yield warning(
         "records",
-        `What lies in Redis of this user could not be looked at: ${failure.message}`,
-        "Ask again; `npx redis-mirrored inspect` takes its time.",
+        words`What lies in Redis of this user could not be looked at: ${new Saying(failure.message)}`,
+        words`Ask again; \`npx redis-mirrored inspect\` takes its time.`,
       );
     return undefined;
   }

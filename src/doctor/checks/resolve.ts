@@ -4,6 +4,7 @@ import type { RedisEndpoint } from "../../sync/redis-address.js";
 import { error, type Findings, ok, warning } from "../finding.js";
 import { list, said, shownHost } from "../naming.js";
 import { nameOfSetting, type Visit } from "../visit.js";
+import { type Words, words } from "../words.js";
 
 /** Whether the names of the servers lead to addresses. The answer: those that do. */
 export async function* checkNames(visit: Visit, endpoints: readonly RedisEndpoint[]): Findings<RedisEndpoint[]> {
@@ -14,8 +15,8 @@ export async function* checkNames(visit: Visit, endpoints: readonly RedisEndpoin
   const problem = usable.length === 0 ? error : warning;
   for (const [host, outcome] of resolved) {
     if (typeof outcome === "string") yield problem("resolve", ...describe(visit, host, outcome));
-    else if (isIP(host) === 0) yield ok("resolve", `${shownHost(host)} is ${list(outcome.map(said))}.`);
-    else yield ok("resolve", `${host} is an address; no name has to be looked up.`);
+    else if (isIP(host) === 0) yield ok("resolve", words`${shownHost(host)} is ${list(outcome.map(said))}.`);
+    else yield ok("resolve", words`${host} is an address; no name has to be looked up.`);
   }
   return usable;
 }
@@ -36,26 +37,26 @@ async function resolve({ parts, patience }: Visit, host: string): Promise<readon
   }
 }
 
-function describe(visit: Visit, host: string, code: string): [message: string, remedy: string] {
+function describe(visit: Visit, host: string, code: string): [message: Words, remedy: Words] {
   const setting = namingSetting(visit);
   const name = shownHost(host);
   if (code === "ENOTFOUND" || code === "ENODATA")
     return [
-      `No address is known for ${name}.`,
+      words`No address is known for ${name}.`,
       isLoopback(host)
-        ? `Set ${setting} to 127.0.0.1.`
-        : `Correct ${setting}; in a container or a VPN, see that the name is known there: \`getent hosts ${name}\`.`,
+        ? words`Set ${setting} to 127.0.0.1.`
+        : words`Correct ${setting}; in a container or a VPN, see that the name is known there: \`getent hosts ${name}\`.`,
     ];
   return [
     code === "TIMEOUT"
-      ? `The name service did not answer within 2 s when asked for ${name}.`
-      : `The name service did not tell the address of ${name}: ${code}.`,
-    `See that this machine is on the network and its name service works, or set ${setting} to an address.`,
+      ? words`The name service did not answer within 2 s when asked for ${name}.`
+      : words`The name service did not tell the address of ${name}: ${code}.`,
+    words`See that this machine is on the network and its name service works, or set ${setting} to an address.`,
   ];
 }
 
 /** Which setting names the servers. */
-export function namingSetting(visit: Visit): string {
+export function namingSetting(visit: Visit): string | Words {
   const { cluster, sentinels } = visit.settings.address;
   const option = cluster !== undefined ? "redis.cluster" : sentinels !== undefined ? "redis.sentinels" : "redis.host";
   return nameOfSetting(visit, option);

@@ -9,23 +9,24 @@ import { list } from "../naming.js";
 import { granting, type Patient } from "../patient.js";
 import { findingBigKeys } from "../redis-cli-call.js";
 import type { Visit } from "../visit.js";
+import { type Words, words } from "../words.js";
 
 /** Where nobody is signed in, somebody stands in for who will be. */
 const NOBODY = "redis-mirrored";
 
 /** What stands in the way of every write, whoever asks. */
-const REFUSING: Readonly<Record<string, (patient: Patient) => readonly [message: string, remedy: string]>> = {
+const REFUSING: Readonly<Record<string, (patient: Patient) => readonly [message: Words, remedy: Words]>> = {
   OOM: (patient) => [
-    "Redis refuses to be written to: it has no memory left (OOM). The mirror waits.",
-    `Raise \`maxmemory\`, or remove what nobody needs: \`${findingBigKeys(patient)}\`, \`npx redis-mirrored purge USER\`.`,
+    words`Redis refuses to be written to: it has no memory left (OOM). The mirror waits.`,
+    words`Raise \`maxmemory\`, or remove what nobody needs: \`${findingBigKeys(patient)}\`, \`npx redis-mirrored purge USER\`.`,
   ],
   MISCONF: () => [
-    "Redis refuses to be written to: it cannot write to its own disk (MISCONF). The mirror waits.",
-    "See the server's log, and its disk: is it full, and may Redis write to `dir`?",
+    words`Redis refuses to be written to: it cannot write to its own disk (MISCONF). The mirror waits.`,
+    words`See the server's log, and its disk: is it full, and may Redis write to \`dir\`?`,
   ],
   NOREPLICAS: () => [
-    "Redis refuses to be written to: too few replicas follow it (NOREPLICAS). The mirror waits.",
-    "Bring the replicas back, or lower `min-replicas-to-write` in redis.conf.",
+    words`Redis refuses to be written to: too few replicas follow it (NOREPLICAS). The mirror waits.`,
+    words`Bring the replicas back, or lower \`min-replicas-to-write\` in redis.conf.`,
   ],
 };
 
@@ -64,7 +65,7 @@ export async function* checkRights(patient: Patient): Findings {
   if (forbidden.command.length > 0)
     yield error(
       "rights",
-      `The account may not do what the mirror does: ${list(forbidden.command)}.`,
+      words`The account may not do what the mirror does: ${list(forbidden.command)}.`,
       granting(
         patient,
         forbidden.command.map((name) => `+${name}`),
@@ -74,33 +75,33 @@ export async function* checkRights(patient: Patient): Findings {
     yield error(
       "rights",
       forbidden.key.includes("get") && forbidden.key.includes("set")
-        ? `The account does not reach this user's keys, \`${pattern}\`.`
-        : `The account does not reach this user's keys, \`${pattern}\`, by ${list(forbidden.key)}: it may only read, or only write, there.`,
+        ? words`The account does not reach this user's keys, \`${pattern}\`.`
+        : words`The account does not reach this user's keys, \`${pattern}\`, by ${list(forbidden.key)}: it may only read, or only write, there.`,
       granting(patient, [`~${pattern}`]),
     );
   if (forbidden.channel.length > 0)
     yield error(
       "rights",
-      `The account may not say on this user's channels, \`${pattern}\`, who has changed what: its saves are refused.`,
+      words`The account may not say on this user's channels, \`${pattern}\`, who has changed what: its saves are refused.`,
       granting(patient, [`&${pattern}`]),
     );
   if (forbidden.unknown.length > 0)
     yield error(
       "rights",
-      `The server does not know ${list(forbidden.unknown)}: renamed or switched off, or it never had them. The mirror needs them.`,
-      "Take `rename-command` for them out of redis.conf; of a service, ask its provider for them.",
+      words`The server does not know ${list(forbidden.unknown)}: renamed or switched off, or it never had them. The mirror needs them.`,
+      words`Take \`rename-command\` for them out of redis.conf; of a service, ask its provider for them.`,
     );
   if (refusing !== undefined) yield error("rights", ...refusing(patient));
   if (Object.values(forbidden).every(({ length }) => length === 0))
     yield ok(
       "rights",
-      `The account may do all that the mirror does: ${MIRROR_COMMANDS.length} commands on this user's keys.`,
+      words`The account may do all that the mirror does: ${MIRROR_COMMANDS.length} commands on this user's keys.`,
     );
   if (lacking.length > 0)
     yield note(
       "rights",
-      `The account may not do what \`inspect\`, \`purge\`, \`rotate\` and the other commands need beside what the mirror does: ${list(lacking)}.`,
-      `For them: an operator's account, or this. ${granting(
+      words`The account may not do what \`inspect\`, \`purge\`, \`rotate\` and the other commands need beside what the mirror does: ${list(lacking)}.`,
+      words`For them: an operator's account, or this. ${granting(
         patient,
         lacking.map((name) => `+${name}`),
       )}`,

@@ -6,6 +6,7 @@ import { error, type Findings, ok, warning } from "../finding.js";
 import { count, list, said, shown } from "../naming.js";
 import { STEP_MS } from "../patience.js";
 import { nameOfSetting, type Visit } from "../visit.js";
+import { Saying, type Words, words } from "../words.js";
 
 /** Which server the sentinels name. @param reachable Those of them that can be asked. */
 export async function* checkSentinels(
@@ -25,27 +26,27 @@ export async function* checkSentinels(
   const problem = most === undefined ? error : warning;
   for (const { endpoint, failure } of outcomes)
     if (failure !== undefined)
-      yield problem("sentinels", `${shown(endpoint)}: ${failure.message}`, remedyOf(visit, failure));
+      yield problem("sentinels", words`${shown(endpoint)}: ${new Saying(failure.message)}`, remedyOf(visit, failure));
   const unknowing = outcomes.filter(({ primary, failure }) => primary === undefined && failure === undefined);
   const master = `\`${said(sentinels.masterName)}\``;
   if (unknowing.length > 0)
     yield problem(
       "sentinels",
-      `${list(unknowing.map(({ endpoint }) => shown(endpoint)))}: no primary of the name ${master} is known there.`,
-      `Set ${nameOfSetting(visit, "redis.masterName")} to the name that stands in sentinel.conf (\`sentinel monitor NAME …\`).`,
+      words`${list(unknowing.map(({ endpoint }) => shown(endpoint)))}: no primary of the name ${master} is known there.`,
+      words`Set ${nameOfSetting(visit, "redis.masterName")} to the name that stands in sentinel.conf (\`sentinel monitor NAME …\`).`,
     );
   if (most === undefined) return undefined;
   const { length } = sentinels.endpoints;
   if (others.length > 0)
     yield warning(
       "sentinels",
-      `The sentinels disagree: ${list([most, ...others].map(({ primary, by }) => `${by.length} of ${length} name ${shown(primary)}`))}.`,
-      "Wait until a failover is over; if it stays so, some are cut off from the others: see the network between them.",
+      words`The sentinels disagree: ${list([most, ...others].map(({ primary, by }) => words`${by.length} of ${length} name ${shown(primary)}`))}.`,
+      words`Wait until a failover is over; if it stays so, some are cut off from the others: see the network between them.`,
     );
   else
     yield ok(
       "sentinels",
-      `${most.by.length} of ${count(length, "sentinel")} name ${shown(most.primary)} as the primary of ${master}.`,
+      words`${most.by.length} of ${count(length, "sentinel")} name ${shown(most.primary)} as the primary of ${master}.`,
     );
   return most.primary;
 }
@@ -65,14 +66,13 @@ async function ask(
   }
 }
 
-function remedyOf(visit: Visit, failure: MirrorError): string {
-  const [username, password] = ["redis.sentinelUsername", "redis.sentinelPassword"].map((option) =>
-    nameOfSetting(visit, option),
-  );
-  if (!(failure instanceof RefusedError)) return "See that it runs, and that it is a sentinel.";
+function remedyOf(visit: Visit, failure: MirrorError): Words {
+  const username = nameOfSetting(visit, "redis.sentinelUsername");
+  const password = nameOfSetting(visit, "redis.sentinelPassword");
+  if (!(failure instanceof RefusedError)) return words`See that it runs, and that it is a sentinel.`;
   if (failure.reply === "NOPERM")
-    return "On each sentinel: `ACL SETUSER USERNAME +client|setname +sentinel|get-master-addr-by-name`.";
+    return words`On each sentinel: \`ACL SETUSER USERNAME +client|setname +sentinel|get-master-addr-by-name\`.`;
   if (failure.reply === "NOAUTH" || failure.reply === "WRONGPASS")
-    return `Sentinels have accounts of their own: correct ${username} and ${password}.`;
-  return "See that it is a sentinel: its port is 26379 unless it is told another one.";
+    return words`Sentinels have accounts of their own: correct ${username} and ${password}.`;
+  return words`See that it is a sentinel: its port is 26379 unless it is told another one.`;
 }

@@ -4,6 +4,7 @@ import type { Line } from "../line.js";
 import { shown } from "../naming.js";
 import { askFacts, type Facts } from "../facts.js";
 import { nameOfSetting, type Visit } from "../visit.js";
+import { words } from "../words.js";
 
 /** The oldest Redis that has the access lists of docs/access.md. */
 const OLDEST_MAJOR = 6;
@@ -16,28 +17,31 @@ export async function* checkServer(visit: Visit, endpoint: RedisEndpoint, line: 
   const { settings } = visit;
   const facts = await askFacts(line);
   const { name, version, major } = identify(facts);
-  const what = version === undefined ? `${name} of a version that it does not tell` : `${name} ${version}`;
+  const what = version === undefined ? words`${name} of a version that it does not tell` : `${name} ${version}`;
   if (major !== undefined && major < OLDEST_MAJOR)
     yield warning(
       "server",
-      `${shown(endpoint)} is ${what}: older than ${OLDEST_MAJOR}.0, before which there are no accounts with rights of their own.`,
-      `Update it. The mirror is tested with ${TESTED}.`,
+      words`${shown(endpoint)} is ${what}: older than ${OLDEST_MAJOR}.0, before which there are no accounts with rights of their own.`,
+      words`Update it. The mirror is tested with ${TESTED}.`,
     );
-  else if (name === "Redis" || name === "Valkey") yield ok("server", `${shown(endpoint)} is ${what}.`);
+  else if (name === "Redis" || name === "Valkey") yield ok("server", words`${shown(endpoint)} is ${what}.`);
   else
-    yield note("server", `${shown(endpoint)} is ${what}, with which the mirror is not tested; it is with ${TESTED}.`);
+    yield note(
+      "server",
+      words`${shown(endpoint)} is ${what}, with which the mirror is not tested; it is with ${TESTED}.`,
+    );
   const mode = facts.greeting.get("mode") ?? facts.info?.get("redis_mode");
   if (mode === "cluster" && settings.address.cluster === undefined)
     yield error(
       "server",
-      `${shown(endpoint)} is a node of a cluster, and the settings name it as a single server: most records are refused (MOVED).`,
-      `Set ${nameOfSetting(visit, "redis.cluster")} to its address, and to those of some other nodes.`,
+      words`${shown(endpoint)} is a node of a cluster, and the settings name it as a single server: most records are refused (MOVED).`,
+      words`Set ${nameOfSetting(visit, "redis.cluster")} to its address, and to those of some other nodes.`,
     );
   if (mode === "sentinel")
     yield error(
       "server",
-      `${shown(endpoint)} is a sentinel, and holds no records.`,
-      `Set ${nameOfSetting(visit, "redis.sentinels")} to its address, and to those of the other sentinels.`,
+      words`${shown(endpoint)} is a sentinel, and holds no records.`,
+      words`Set ${nameOfSetting(visit, "redis.sentinels")} to its address, and to those of the other sentinels.`,
     );
   return facts;
 }

@@ -5,6 +5,7 @@ import type { SettingSource } from "../../settings/settings-reader.js";
 import { printable } from "../../sync/printable.js";
 import { error, type Findings, ok, warning } from "../finding.js";
 import { nameOfSetting } from "../visit.js";
+import { Saying, words } from "../words.js";
 
 /**
  * What is wrong with the settings, each for itself. What was got instead is left out: whoever mixes up two variables may
@@ -18,20 +19,22 @@ export async function* checkSettings(
   const { result: asTheyAre, sources: sourcesAsTheyAre } = readSettings(options);
   const enabling = nameOfSetting({ sources: sourcesAsTheyAre, options }, "enabled");
   if ("problems" in result) {
-    for (const { setting, expected } of result.problems)
+    for (const { setting, expected } of result.problems) {
+      const name = new Saying(printable(setting));
       yield error(
         "settings",
-        `\`${printable(setting)}\` is not what it has to be: ${printable(expected)}. Nothing is mirrored.`,
-        `Correct ${printable(setting)}, or remove it.`,
+        words`\`${name}\` is not what it has to be: ${new Saying(printable(expected))}. Nothing is mirrored.`,
+        words`Correct ${name}, or remove it.`,
       );
+    }
     return undefined;
   }
   if ("settings" in asTheyAre && !asTheyAre.settings.isEnabled)
     yield warning(
       "settings",
-      `The mirror is switched off by \`${enabling}\`: nothing is mirrored.`,
-      `Set ${enabling} to true, or remove it.`,
+      words`The mirror is switched off by \`${enabling}\`: nothing is mirrored.`,
+      words`Set ${enabling} to true, or remove it.`,
     );
-  else yield ok("settings", "The settings can be used.");
+  else yield ok("settings", words`The settings can be used.`);
   return { settings: result.settings, sources };
 }

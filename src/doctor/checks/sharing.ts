@@ -5,6 +5,7 @@ import { folderOf } from "../../sync/keys.js";
 import { type Findings, ok, warning } from "../finding.js";
 import { STEP_MS } from "../patience.js";
 import { granting, type Patient } from "../patient.js";
+import { Saying, words } from "../words.js";
 
 /** Whether the account may hear what other instances change, where that is shared live. */
 export async function* checkSharing(patient: Patient): Findings {
@@ -20,18 +21,18 @@ export async function* checkSharing(patient: Patient): Findings {
   try {
     const watch = await patience.within(opening.promise);
     await patience.within(watch.add(folder));
-    yield ok("sharing", `What other instances change is heard of: the account may listen to \`${folder}*\`.`);
+    yield ok("sharing", words`What other instances change is heard of: the account may listen to \`${folder}*\`.`);
   } catch (failure) {
     if (!(failure instanceof MirrorError)) throw failure;
     const isForbidden = failure instanceof RefusedError && failure.reply === "NOPERM";
     yield warning(
       "sharing",
       isForbidden
-        ? `The account may not listen to \`${folder}*\`: what other instances change is found out within five minutes, not at once.`
-        : `Listening for what other instances change failed: ${failure.message}`,
+        ? words`The account may not listen to \`${folder}*\`: what other instances change is found out within five minutes, not at once.`
+        : words`Listening for what other instances change failed: ${new Saying(failure.message)}`,
       isForbidden
         ? granting(patient, ["+psubscribe", `&${folder}*`])
-        : "See what the server's log says, and ask again.",
+        : words`See what the server's log says, and ask again.`,
     );
   } finally {
     opening.abandon();

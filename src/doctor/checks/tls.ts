@@ -1,11 +1,12 @@
 import type { TLSSocket } from "node:tls";
 import { describeCertificateFailure } from "../../sync/certificate-failure.js";
-import { isLoopback, warningsOf, warningsOfLearnt } from "../../sync/plaintext.js";
+import { type Exposed, exposedLearnt, exposedNamed, isLoopback } from "../../sync/plaintext.js";
 import { nameOf, type RedisAddress, type RedisEndpoint } from "../../sync/redis-address.js";
 import { error, type Finding, type Findings, ok, warning } from "../finding.js";
 import { count, namedEndpoints, said, shown } from "../naming.js";
 import { dial, dialTls, greet } from "../probe.js";
 import { nameOfSetting, type Visit } from "../visit.js";
+import { Saying, type Value, type Words, words } from "../words.js";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -21,11 +22,11 @@ export async function* checkTls(visit: Visit, endpoints: readonly RedisEndpoint[
   if (tls === undefined) {
     const named = new Set(namedEndpoints(address).map(nameOf));
     const areNamed = endpoints.every((endpoint) => named.has(nameOf(endpoint)));
-    const [exposure] = areNamed ? warningsOf(address) : warningsOfLearnt(address, endpoints);
-    if (exposure !== undefined) yield describeExposure(visit, exposure);
+    const exposed = areNamed ? exposedNamed(address) : exposedLearnt(address, endpoints);
+    if (exposed !== undefined) yield describeExposure(visit, exposed);
     // Of what the sentinels or nodes of a cluster have named, only what was not said of them.
     else if (endpoints.every(({ host }) => isLoopback(host)))
-      yield ok("tls", "Not encrypted, and on this machine alone, where it need not be.");
+      yield ok("tls", words`Not encrypted, and on this machine alone, where it need not be.`);
     return endpoints;
   }
   const outcomes = await Promise.all(endpoints.map((endpoint) => shakeHands(visit, endpoint, tls)));
@@ -33,32 +34,38 @@ export async function* checkTls(visit: Visit, endpoints: readonly RedisEndpoint[
   return outcomes.flatMap(({ endpoint, isUsable }) => (isUsable ? [endpoint] : []));
 }
 
-/** @param exposure As the mirror warns of it. */
-export function describeExposure(visit: Visit, exposure: string): Finding {
+/** @param exposed Whom the mirror warns of. */
+export function describeExposure(visit: Visit, { names, more }: Exposed): Finding {
+  const shownNames = names.join(", ");
+  const hosts = more > 0 ? words`${shownNames} and ${more} more` : shownNames;
+  const url = urlSetting(visit);
   return warning(
     "tls",
-    exposure.replace(/ Use rediss.*$/, ""),
-    `Have the server encrypt (\`tls-port\` in redis.conf), and ${switchingOn(visit)}.`,
+    words`What goes to ${hosts} is not encrypted: whoever is on the way can read and change it, and takes the password.`,
+    url === undefined
+      ? words`Have the server encrypt (\`tls-port\` in redis.conf), and set ${nameOfSetting(visit, "redis.tls")} to true.`
+      : words`Have the server encrypt (\`tls-port\` in redis.conf), and have ${url} begin with rediss:// instead of redis://.`,
   );
 }
 
 /** What to do for the mirror to speak TLS. */
-export function switchingOn(visit: Visit): string {
+export function switchingOn(visit: Visit): Words {
   const url = urlSetting(visit);
   return url === undefined
-    ? `set ${nameOfSetting(visit, "redis.tls")} to true`
-    : `have ${url} begin with rediss:// instead of redis://`;
+    ? words`Set ${nameOfSetting(visit, "redis.tls")} to true.`
+    : words`Have ${url} begin with rediss:// instead of redis://.`;
 }
 
-function switchingOff(visit: Visit): string {
+/** The same for it not to, where the server does not. */
+function switchingOff(visit: Visit): Words {
   const url = urlSetting(visit);
   return url === undefined
-    ? `set ${nameOfSetting(visit, "redis.tls")} to false`
-    : `have ${url} begin with redis:// instead of rediss://`;
+    ? words`Name its \`tls-port\`, or, only where nobody else is on the way, set ${nameOfSetting(visit, "redis.tls")} to false.`
+    : words`Name its \`tls-port\`, or, only where nobody else is on the way, have ${url} begin with redis:// instead of rediss://.`;
 }
 
 /** The one that names the URL, where there is one. */
-function urlSetting(visit: Visit): string | undefined {
+function urlSetting(visit: Visit): string | Words | undefined {
   return visit.sources.get("redis.url")?.from === "default" ? undefined : nameOfSetting(visit, "redis.url");
 }
 
@@ -84,30 +91,30 @@ async function describeFailure(visit: Visit, endpoint: RedisEndpoint, code: stri
   if (await speaksPlainly(visit, endpoint))
     return error(
       "tls",
-      `${where} does not encrypt, and the settings say that it does. Nothing is sent to it.`,
-      `Name its \`tls-port\`, or, only where nobody else is on the way, ${switchingOff(visit)}.`,
+      words`${where} does not encrypt, and the settings say that it does. Nothing is sent to it.`,
+      switchingOff(visit),
     );
   if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/.test(code))
     return error(
       "tls",
-      `${where} speaks no TLS that is new enough: 1.2 at least.`,
-      'Have it speak a newer one (`tls-protocols "TLSv1.2 TLSv1.3"` in redis.conf).',
+      words`${where} speaks no TLS that is new enough: 1.2 at least.`,
+      words`Have it speak a newer one (\`tls-protocols "TLSv1.2 TLSv1.3"\` in redis.conf).`,
     );
   if (/HANDSHAKE_FAILURE|CERTIFICATE_REQUIRED/.test(code)) return wantsCertificate(where, code);
   return error(
     "tls",
     code === "TIMEOUT"
-      ? `${where} accepts connections, and does not answer in TLS within 2 s.`
-      : `No TLS with ${where}: ${code}.`,
-    `See that this is Redis's \`tls-port\`, and what its log says.`,
+      ? words`${where} accepts connections, and does not answer in TLS within 2 s.`
+      : words`No TLS with ${where}: ${code}.`,
+    words`See that this is Redis's \`tls-port\`, and what its log says.`,
   );
 }
 
-export function wantsCertificate(where: string, code: string): Finding {
+export function wantsCertificate(where: Value, code: string): Finding {
   return error(
     "tls",
-    `${where} ends the TLS handshake (${code}): it may want a certificate of its clients, and the mirror has none.`,
-    "Have it ask for none: `tls-auth-clients no` in redis.conf, or `CONFIG SET tls-auth-clients no`.",
+    words`${where} ends the TLS handshake (${code}): it may want a certificate of its clients, and the mirror has none.`,
+    words`Have it ask for none: \`tls-auth-clients no\` in redis.conf, or \`CONFIG SET tls-auth-clients no\`.`,
   );
 }
 
@@ -119,41 +126,42 @@ async function speaksPlainly({ patience }: Visit, endpoint: RedisEndpoint): Prom
 function describeRefusal(visit: Visit, endpoint: RedisEndpoint, socket: TLSSocket): Finding | undefined {
   if (socket.authorized) return undefined;
   const code = String(socket.authorizationError);
-  const sentence = describeCertificateFailure(code) ?? "The server's certificate is refused: it cannot be verified.";
+  const sentence = describeCertificateFailure(code);
+  const refusal =
+    sentence === undefined ? words`The server's certificate is refused: it cannot be verified.` : new Saying(sentence);
   return error(
     "tls",
-    `${shown(endpoint)}: ${sentence} Nothing is sent, not even the password.`,
+    words`${shown(endpoint)}: ${refusal} Nothing is sent, not even the password.`,
     remedyOf(visit, code, socket),
   );
 }
 
-function remedyOf(visit: Visit, code: string, socket: TLSSocket): string {
-  if (code === "CERT_HAS_EXPIRED") return "Renew the certificate on the server.";
-  if (code === "CERT_NOT_YET_VALID") return "See that the clocks of both machines are right; else wait, or replace it.";
+function remedyOf(visit: Visit, code: string, socket: TLSSocket): Words {
+  if (code === "CERT_HAS_EXPIRED") return words`Renew the certificate on the server.`;
+  if (code === "CERT_NOT_YET_VALID")
+    return words`See that the clocks of both machines are right; else wait, or replace it.`;
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID" || code === "HOSTNAME_MISMATCH") {
     const names = socket.getPeerCertificate().subjectaltname ?? "";
-    const alternatives = names === "" ? "" : ` (it is for ${said(names)})`;
-    return `Name the server by a name that is in its certificate${alternatives}, or have one made that has this one.`;
+    return names === ""
+      ? words`Name the server by a name that is in its certificate, or have one made that has this one.`
+      : words`Name the server by a name that is in its certificate (it is for ${said(names)}), or have one made that has this one.`;
   }
-  return `Set ${nameOfSetting(visit, "redis.tls.ca")} to a PEM file of the authority that vouches for it, if you trust that. Do not switch verification off.`;
+  return words`Set ${nameOfSetting(visit, "redis.tls.ca")} to a PEM file of the authority that vouches for it, if you trust that. Do not switch verification off.`;
 }
 
 function describeCertificate(visit: Visit, endpoint: RedisEndpoint, socket: TLSSocket): Finding[] {
   const { valid_to: end } = socket.getPeerCertificate();
   const days = Math.floor((Date.parse(end) - visit.parts.clock.wallNow()) / DAY_MS);
   const where = shown(endpoint);
-  const good = ok("tls", `${where}: ${said(socket.getProtocol() ?? "TLS")}, with a certificate that is accepted.`);
-  if (!Number.isFinite(days) || days >= ENDING_DAYS)
-    return [
-      Number.isFinite(days)
-        ? { ...good, message: good.message.replace(/\.$/, ` for ${count(days, "more day")}.`) }
-        : good,
-    ];
+  const protocol = said(socket.getProtocol() ?? "TLS");
+  if (!Number.isFinite(days)) return [ok("tls", words`${where}: ${protocol}, with a certificate that is accepted.`)];
+  if (days >= ENDING_DAYS)
+    return [ok("tls", words`${where}: ${protocol}, with a certificate that is accepted for ${days} more days.`)];
   return [
     warning(
       "tls",
-      `${where}: its certificate ends in ${count(days, "day")}; from then on nothing is mirrored.`,
-      "Renew it on the server, and have it load the new one (`CONFIG SET tls-cert-file …`, or a restart).",
+      words`${where}: its certificate ends in ${count(days, "day")}; from then on nothing is mirrored.`,
+      words`Renew it on the server, and have it load the new one (\`CONFIG SET tls-cert-file …\`, or a restart).`,
     ),
   ];
 }
