@@ -22,7 +22,7 @@ const KINDS = [
   { name: "the extension, bundled", form: /^dist\/bundle\/([a-z-]+\.cjs|third-party-licences\.txt)$/ },
 ];
 
-const MAX_UNPACKED_BYTES = 5_200_000;
+const MAX_UNPACKED_BYTES = 5_300_000;
 const MAX_PACKED_BYTES = 1_400_000;
 
 const { files, size, unpackedSize } = pack();
