@@ -22,8 +22,8 @@ const KINDS = [
   { name: "the extension, bundled", form: /^dist\/bundle\/([a-z-]+\.cjs|third-party-licences\.txt)$/ },
 ];
 
-const MAX_UNPACKED_BYTES = 5_300_000;
-const MAX_PACKED_BYTES = 1_400_000;
+const MAX_UNPACKED_BYTES = 5_500_000;
+const MAX_PACKED_BYTES = 1_450_000;
 
 const { files, size, unpackedSize } = pack();
 const paths = new Set(files.map(({ path }) => path));
