@@ -1,4 +1,8 @@
 import { Command, Option } from "commander";
+import { wrap } from "./wrap.js";
+
+/** What is longer is hard to read. */
+const MAX_HELP_WIDTH = 110;
 
 /** What `--help` teaches beside what an argument or an option is. */
 export interface Lesson {
@@ -10,7 +14,7 @@ export interface Lesson {
   readonly examples: readonly (readonly [call: string, purpose: string])[];
   /** Of the statuses that are not like every command's. */
   readonly statuses?: Readonly<Record<number, string>>;
-  /** What it asks the environment for. Default: which Redis and which user. */
+  /** What it asks the environment for, a paragraph a line. Default: which Redis and which user. */
   readonly environment?: string;
 }
 
@@ -20,11 +24,13 @@ const STATUSES: Readonly<Record<number, string>> = {
   2: "the call could not be understood",
 };
 
-export const REDIS_AND_USER = `Which Redis and which user, as for the mirror itself: REDIS_URL, or REDIS_HOST, REDIS_PORT and the others;
-ROO_USER_ID. README.md lists them.`;
+export const REDIS_AND_USER =
+  "Which Redis and which user, as for the mirror itself: REDIS_URL, or REDIS_HOST, REDIS_PORT and the others; ROO_USER_ID. " +
+  "README.md lists them.";
 
-export const REDIS_AND_KEYS = `Which Redis, which user and which keys, as for the mirror itself: REDIS_URL, or REDIS_HOST, REDIS_PORT and the
-others; ROO_USER_ID, ROO_INSTANCE_ID, ROO_MIRROR_KEY. README.md lists them.`;
+export const REDIS_AND_KEYS =
+  "Which Redis, which user and which keys, as for the mirror itself: REDIS_URL, or REDIS_HOST, REDIS_PORT and the others; " +
+  "ROO_USER_ID, ROO_INSTANCE_ID, ROO_MIRROR_KEY. README.md lists them.";
 
 export const RECORDS = "taskHistory, provider, customInstructions, customModes, pinnedApiConfigs or mcpSettings";
 
@@ -51,6 +57,11 @@ export function makeCommand(name: string, lesson: Lesson): ToolCommand {
   return command.helpOption("-h, --help", "show this").addHelpText("after", () => afterHelp(lesson));
 }
 
+/** How many columns help may have. */
+export function helpWidth(): number {
+  return Math.min(process.stdout.columns || MAX_HELP_WIDTH, MAX_HELP_WIDTH);
+}
+
 function afterHelp({ examples, statuses = {}, environment = REDIS_AND_USER }: Lesson): string {
   const calls = examples.map(([call, purpose]) => [`redis-mirrored ${call}`, purpose] as const);
   const width = Math.max(...calls.map(([call]) => call.length));
@@ -66,6 +77,6 @@ function afterHelp({ examples, statuses = {}, environment = REDIS_AND_USER }: Le
     ...ends,
     "",
     "Environment:",
-    ...environment.split("\n").map((line) => `  ${line}`),
+    ...environment.split("\n").flatMap((paragraph) => wrap(`  ${paragraph}`, helpWidth(), 2)),
   ].join("\n");
 }

@@ -13,8 +13,8 @@ An id is a part of a hash of its key: it says which key it is, and is no secret.
       ["keygen --store", "keep one where the mirror finds it"],
       ["keygen --id", "which keys are at hand"],
     ],
-    environment: `ROO_MIRROR_KEY: the keys at hand. Goes before the key file, redis-mirrored/key below $XDG_CONFIG_HOME, else
-$APPDATA, else ~/.config.`,
+    environment:
+      "ROO_MIRROR_KEY: the keys at hand. Goes before the key file, redis-mirrored/key below $XDG_CONFIG_HOME, else $APPDATA, else ~/.config.",
   })
     .addOption(
       new Option(

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { MirrorError } from "../sync/errors.js";
 import { adoptCommand } from "./adopt.js";
-import type { ToolCommand } from "./command.js";
+import { helpWidth, type ToolCommand } from "./command.js";
 import { doctorCommand } from "./doctor.js";
 import { exportCommand } from "./export.js";
 import { Failure } from "./failure.js";
@@ -37,8 +37,6 @@ const GROUPS: Readonly<Record<string, readonly (() => ToolCommand)[]>> = {
   "Change what is there:": [restoreCommand, exportCommand, importCommand, migrateCommand, purgeCommand],
   "Keys:": [keygenCommand, rotateCommand],
 };
-
-const MAX_HELP_WIDTH = 110;
 
 /**
  * Runs what was typed. The answer is the exit status; what went wrong has been said.
@@ -92,10 +90,6 @@ function makeProgram(commands: readonly ToolCommand[]): Command {
       });
   for (const command of commands) program.addCommand(command);
   return program;
-}
-
-function helpWidth(): number {
-  return Math.min(process.stdout.columns || MAX_HELP_WIDTH, MAX_HELP_WIDTH);
 }
 
 /** Says on the error output what went wrong. The answer is the exit status. @throws what nobody foresaw */

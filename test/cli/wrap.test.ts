@@ -70,4 +70,12 @@ describe("on a narrow terminal", function () {
       await server.kill();
     }
   });
+
+  it("what a help says of the environment is broken too, and indented as it begins", async () => {
+    const { stdout } = await runCommand({ NODE_OPTIONS: terminalOf(60) }, "status", "--help");
+    const [, environment = ""] = stdout.split("Environment:\n");
+    const lines = environment.trimEnd().split("\n");
+    expect(lines.length).to.be.above(2);
+    for (const line of lines) expect(line).to.match(/^ {2}\S.{0,57}$/);
+  });
 });
