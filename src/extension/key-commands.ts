@@ -146,7 +146,7 @@ async function rotateKey(window: HostWindow, keys: MirrorKeys): Promise<void> {
   void unheeded(async () => {
     const forgetting = t("Forget Older Keys");
     const chosen = await window.offer(message, left.length > 0 ? "warning" : "info", [forgetting]);
-    if (chosen === forgetting) await reporting(window, () => forgetOlderKeys(window, keys, user));
+    if (chosen === forgetting) await reporting(window, () => forgetOlderKeys(window, keys));
   });
 }
 

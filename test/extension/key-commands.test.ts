@@ -384,6 +384,11 @@ describe("the commands for keys", () => {
         await window.run("redisMirrored.rotateKey");
       };
       const said = (text: string) => until(`it says ${text}`, async () => last().startsWith(text));
+      const saveForBob = async () => {
+        const { mirror, service } = hurriedMirror(server.port, { keys: [OURS], userId: "bob" });
+        service.set({ userId: "bob", record: "provider" }, { apiConfigs: {} });
+        expect(await mirror.close({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true });
+      };
 
       it("forgets them where that is wanted, after a question, and the mirror with it", async () => {
         keep(OURS, OLDER);
@@ -415,9 +420,7 @@ describe("the commands for keys", () => {
       it("forgets none that somebody else's records are under, and does not ask", async () => {
         keep(OURS);
         await save([OURS], { apiConfigs: {} });
-        const { mirror, service } = hurriedMirror(server.port, { keys: [OURS], userId: "bob" });
-        service.set({ userId: "bob", record: "provider" }, { apiConfigs: {} });
-        await mirror.close({ timeoutMs: 5_000 });
+        await saveForBob();
         open();
         await rotateAndForget();
         await said("! No key is forgotten: ");
@@ -435,6 +438,38 @@ describe("the commands for keys", () => {
         await said("! No key is forgotten: ");
         expect(last()).to.contain("older ones (0), or may be (1)");
         expect(kept()!.slice(1)).to.deep.equal([OURS]);
+      });
+
+      it("forgets none that was saved under while the question was open", async () => {
+        keep(OURS);
+        await save([OURS], { apiConfigs: {} });
+        open();
+        window.onAsked = () => asked().length > 0 && saveForBob();
+        await rotateAndForget();
+        await said("! No key is forgotten: ");
+        expect(kept()!.slice(1)).to.deep.equal([OURS]);
+      });
+
+      it("looks at the Redis that the mirror uses when it is wanted, not at the one of the rotation", async () => {
+        keep(OURS);
+        await save([OURS], { apiConfigs: {} });
+        const mirror = open();
+        const other = await RedisServer.start();
+        try {
+          const { mirror: there, service } = hurriedMirror(other.port, { keys: [OURS] });
+          service.set({ userId: "alice", record: "provider" }, { apiConfigs: {} });
+          expect(await there.close({ timeoutMs: 5_000 })).to.deep.equal({ flushed: true });
+          const { offer } = window;
+          window.offer = async (...args) => {
+            await mirror.configure({ redis: { host: "127.0.0.1", port: other.port } });
+            return offer.apply(window, args);
+          };
+          await rotateAndForget();
+          await said("! No key is forgotten: ");
+          expect(kept()!.slice(1)).to.deep.equal([OURS]);
+        } finally {
+          await other.kill();
+        }
       });
 
       it("forgets none where another window has changed the keys since", async () => {
