@@ -45,15 +45,15 @@ export function nameOfSetting(
   { sources, options }: Pick<Visit, "sources" | "options">,
   option: string,
 ): string | Words {
-  if (option === "redis.password" && isAsked(options)) return words`the password`;
+  if (option === "redis.password" && isAsked({ sources, options })) return words`the password`;
   const source = sources.get(option);
   if (source === undefined || source.from === "option") return option;
   return (options.settings && nameInHost(option)) ?? source.variable;
 }
 
-function isAsked({ redis, settings }: MirrorOptions): boolean {
-  const password = redis?.password ?? settings?.askPassword;
-  return typeof password === "function";
+function isAsked({ sources, options: { redis, settings } }: Pick<Visit, "sources" | "options">): boolean {
+  if (typeof redis?.password === "function") return true;
+  return sources.get("redis.password")?.from !== "option" && typeof settings?.askPassword === "function";
 }
 
 /** The same of what a URL may say beside other things: `the database of REDIS_URL`. @param what It is called there. */

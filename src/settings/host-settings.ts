@@ -7,7 +7,7 @@ export interface HostSettings {
   given(name: string): unknown;
   /**
    * The password that the host keeps for the user, asked as the option `redis.password` is where that is a function, and used
-   * where there is no such option. Another function than before says that the password may be another.
+   * where no option says one, nor a URL that is an option. Another function than before says that the password may be another.
    */
   readonly askPassword?: (() => PromiseLike<string | undefined>) | undefined;
 }

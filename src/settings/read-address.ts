@@ -13,7 +13,6 @@ const MAX_DATABASE = 2 ** 31 - 1;
 export function readAddress(reader: SettingsReader, redis: NonNullable<MirrorOptions["redis"]>): RedisAddress {
   const { password } = redis;
   const isFunction = typeof password === "function";
-  const askPassword = isFunction ? password : password === undefined ? reader.askPassword : undefined;
   const parts: RedisAddress = {
     host: reader.text(reader.given("redis.host", redis.host, "REDIS_HOST")) ?? "localhost",
     port: reader.integer(reader.given("redis.port", redis.port, "REDIS_PORT"), 1, 65_535) ?? 6379,
@@ -25,6 +24,8 @@ export function readAddress(reader: SettingsReader, redis: NonNullable<MirrorOpt
   const url = reader.given("redis.url", redis.url, "REDIS_URL");
   const overriding = url === undefined ? {} : withoutParts(readUrl(reader, url, parts), partsSetInHost(reader));
   for (const part of Object.keys(overriding)) reader.overridden(`redis.${part}`, "redis.url");
+  const isSaid = password !== undefined || (overriding.password !== undefined && isOption(reader, "redis.url"));
+  const askPassword = isFunction ? password : isSaid ? undefined : reader.askPassword;
   const address = { ...parts, ...overriding, ...(askPassword !== undefined && { askPassword }) };
   const sentinels = readSentinels(reader, redis);
   const cluster = readCluster(reader, redis);
@@ -37,6 +38,10 @@ export function readAddress(reader: SettingsReader, redis: NonNullable<MirrorOpt
     ...(sentinels !== undefined && { sentinels }),
     ...(cluster !== undefined && { cluster }),
   });
+}
+
+function isOption(reader: SettingsReader, option: string): boolean {
+  return reader.sources.get(option)?.from === "option";
 }
 
 /** A URL of the environment does not override what the user has set in VS Code, and one that is an option does. */

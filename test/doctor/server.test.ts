@@ -56,6 +56,10 @@ describe("the doctor, of the server", () => {
       const byUrl = await findingsOf({ env: { REDIS_URL: `redis://nobody:canary@127.0.0.1:${guarded.port}` } });
       const correction = "Correct the account of REDIS_URL and the password of REDIS_URL";
       expectOne(byUrl, "authentication", "error", "does not accept", correction);
+      const redis = { url: `redis://:canary@127.0.0.1:${guarded.port}` };
+      const settings = { given: () => undefined, askPassword: async () => "secret" };
+      const byOption = await findingsOf({ env: {}, redis, settings });
+      expectOne(byOption, "authentication", "error", "does not accept", "and redis.password");
       expect(JSON.stringify(wrong)).not.to.contain("canary");
       const right = await findingsAt(guarded.port, { redis: { password: "secret" } });
       expectOne(right, "authentication", "ok", "The password is accepted.");

@@ -60,6 +60,9 @@ describe("the settings that a host has of its own", () => {
     const said = async () => "asked of the host";
     expect(addressOf({ password: said })).to.include({ askPassword: said });
     expect(addressOf(undefined, "no function")).not.to.have.property("askPassword");
+    const inUrl = addressOf({ url: "redis://:said@redis.example" });
+    expect(inUrl).to.include({ password: "said" }).and.not.to.have.property("askPassword");
+    expect(addressOf({ url: "redis://redis.example" })).to.include({ askPassword });
   });
 
   it("go before the environment, each of them", () => {
