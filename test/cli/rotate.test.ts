@@ -384,6 +384,24 @@ describe("rotate", function () {
       expect(await readAll([NEW], { userId: "bob" })).to.deep.equal([{ b: CANARY }]);
     });
 
+    it("forgets none that was saved under while it asked", async () => {
+      await keep(NEW, OLD);
+      const command = spawn(process.execPath, [MAIN, "rotate", "--forget"], {
+        env: { ...env, NODE_OPTIONS: "--import data:text/javascript,Object.assign(process.stdin,{isTTY:true})" },
+      });
+      let stdout = "";
+      command.stdout.on("data", (chunk) => (stdout += String(chunk)));
+      let question = "";
+      command.stderr.on("data", (chunk) => {
+        question += String(chunk);
+        if (question.endsWith("[y/N] "))
+          void save([OLD], { b: CANARY }, { userId: "bob" }).then(() => command.stdin.end("y\n"));
+      });
+      expect(await once(command, "close")).to.deep.equal([1, null]);
+      expect(stdout).to.contain(`Not forgotten, since something is still under them:\n  ${idOf(OLD)}   1 value\n`);
+      expect(await keptKeys()).to.deep.equal([NEW, OLD]);
+    });
+
     it("is not held back by what does not decrypt under the key that it names, and names it", async () => {
       await keep(NEW, OLD);
       await save([OLD], { a: CANARY });

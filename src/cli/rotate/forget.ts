@@ -1,7 +1,7 @@
 import { Failure } from "../failure.js";
 import { isAgreed, say, sayJson } from "../terminal.js";
 import type { KeysAtHand } from "../keys/keys-at-hand.js";
-import { type Ciphertexts, surveyOlder } from "../../sync/older-ciphertexts.js";
+import { type Ciphertexts, type OlderCiphertexts, surveyOlder } from "../../sync/older-ciphertexts.js";
 import { forgetOlder, type RotateFlags } from "./rotation.js";
 import { describeByKey, describeLeft, toEntries } from "./rotation-report.js";
 
@@ -21,11 +21,7 @@ export async function forget(where: Ciphertexts, atHand: KeysAtHand, flags: Rota
       say(
         `Nothing in this Redis ${unreadable.length > 0 ? "that decrypts " : ""}is under the older keys of ${from}: ${others.join(", ")}.`,
       );
-    else {
-      if (older.length > 0)
-        say(["Not forgotten, since something is still under them:", ...describeByKey(older)].join("\n"));
-      if (unseen.length > 0) say(["Not forgotten, since these may be under them:", ...describeLeft(unseen)].join("\n"));
-    }
+    else sayWhyNot({ older, unseen });
     if (unreadable.length > 0)
       say(
         [
@@ -36,7 +32,12 @@ export async function forget(where: Ciphertexts, atHand: KeysAtHand, flags: Rota
     if (isFree && others.length > 0 && atHand.store === undefined) say("ROO_MIRROR_KEY is yours to shorten.");
   }
   const question = `Remove ${others.length === 1 ? "it" : "them"} from the key file? What lies elsewhere under them can then not be read.`;
-  if (isAsked && !(flags.yes || (await isAgreed(question, flags.json)))) return say("Nothing was changed.");
+  if (isAsked && !flags.yes) {
+    if (!(await isAgreed(question, flags.json))) return say("Nothing was changed.");
+    // A question may stay open for long.
+    const since = await surveyOlder(where, atHand.keys);
+    if (since.older.length + since.unseen.length > 0) return sayWhyNot(since);
+  }
   if (isAsked && !(await forgetOlder(atHand)))
     throw new Failure("KEYS_CHANGED", `${from} was changed meanwhile: run it again.`);
   if (flags.json)
@@ -48,4 +49,12 @@ export async function forget(where: Ciphertexts, atHand: KeysAtHand, flags: Rota
     });
   else if (isAsked) say(`${from} holds ${first} alone.`);
   return isFree ? 0 : 1;
+}
+
+/** The answer is the exit status. */
+function sayWhyNot({ older, unseen }: Pick<OlderCiphertexts, "older" | "unseen">): number {
+  if (older.length > 0)
+    say(["Not forgotten, since something is still under them:", ...describeByKey(older)].join("\n"));
+  if (unseen.length > 0) say(["Not forgotten, since these may be under them:", ...describeLeft(unseen)].join("\n"));
+  return 1;
 }
