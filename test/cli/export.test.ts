@@ -481,6 +481,35 @@ describe("export and import", function () {
       expect(await readAll("customInstructions")).to.equal("of the file");
     });
 
+    it("count what is kept and lies open for nothing: it goes, which is said, unless the file has it", async () => {
+      const versionAt = (second: number, writer: string) => `${1_764_018_000_000 + 1_000 * second}-0000-${writer}`;
+      const open = Array.from({ length: 16 }, (_none, index) => versionAt(index, "w1"));
+      const client = await server.client();
+      await client.hSet("roo:alice:~kept:customModes", Object.fromEntries(open.map((each) => [each, '["open"]'])));
+      await client.set("roo:alice:customModes", '["current"]');
+      await client.set("roo:alice:~version:customModes", versionAt(500, "w2"));
+      const kept = [open[0]!, versionAt(501, "filed"), versionAt(502, "filed")];
+      writeFileSync(
+        file,
+        document([
+          {
+            record: "customModes",
+            version: versionAt(600, "filed"),
+            value: ["filed"],
+            kept: kept.map((version) => ({ version, value: [version] })),
+          },
+        ]),
+      );
+      expect((await importAll("--dry-run")).stdout).to.contain(
+        "saved over an older one, which is not encrypted, and so not kept, with 3 kept before it; 15 kept versions are not encrypted, and not kept on\n",
+      );
+      const { status, stdout } = await importAll("--yes", "--json");
+      const [report] = (JSON.parse(stdout) as Document).records;
+      expect([status, report!["leftOut"], report!["pushedOut"]]).to.deep.equal([0, [], 15]);
+      expect(await client.hKeys("roo:alice:~kept:customModes")).to.have.members(kept);
+      expect((await importAll("--yes")).stdout).to.contain("nothing to do");
+    });
+
     it("refuse one where a list still lies open, and leave that", async () => {
       await saveBriefly(server.port, {}, { taskHistory: tasks("a") });
       await run("export", "--output", file);

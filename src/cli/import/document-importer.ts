@@ -2,9 +2,10 @@ import { isDeepStrictEqual } from "node:util";
 import type { Author } from "../../sync/author.js";
 import { MAX_VALUE_BYTES } from "../../sync/codec.js";
 import { inflate, type StoredBody } from "../../sync/compression.js";
-import { isSealed } from "../../sync/encryption.js";
+import { headerOf, isSealed } from "../../sync/encryption.js";
 import { MirrorError } from "../../sync/errors.js";
 import type { RecordDefinition } from "../../sync/records.js";
+import type { KeptValue } from "../../sync/redis-gateway.js";
 import { takeJson } from "../../sync/snapshot.js";
 import { parseStoredJson } from "../../sync/stored-json.js";
 import { formatVersion, parseVersion, type Version, writerOf } from "../../sync/version.js";
@@ -50,18 +51,39 @@ export class DocumentImporter {
     const isHeld = ({ version }: PlannedWrite) =>
       there.has(version) ||
       (stored.version !== undefined && version < stored.version && writerOf(version) === writerOf(stored.version));
-    const lacking = versions.filter((write) => !isHeld(write)).toSorted((a, b) => (a.version < b.version ? -1 : 1));
-    const latest = lacking.at(-1)?.version;
+    const lackingOf = () =>
+      versions.filter((write) => !isHeld(write)).toSorted((a, b) => (a.version < b.version ? -1 : 1));
+    const latest = lackingOf().at(-1)?.version;
     if (latest === undefined) return { ...base, kind: "nothing", leftOut: unusable };
     const kind = stored.version === undefined ? "save" : latest > stored.version ? "replace" : "keep";
-    // What lies open is not kept beside what is encrypted.
-    const isOpen = record.encrypted && stored.value !== undefined && !isSealed(stored.value.toString());
-    const keepsCurrent = stored.value !== undefined && !isOpen;
-    const fitting = fit(lacking, { becomesCurrent: kind !== "keep", kept: kept.length, keepsCurrent });
+    // What lies open is not kept beside what is encrypted, neither the current value nor those that were kept.
+    const text = stored.value?.toString();
+    const isOpen = record.encrypted && text !== undefined && !isSealed(text);
+    const clears = record.encrypted && kind !== "keep" && (text === undefined || headerOf(text)?.ver === undefined);
+    const open = clears ? await this.#openAmong(redisKey, kept) : [];
+    for (const version of open) there.delete(version);
+    const lacking = lackingOf();
+    const lost = open.filter((version) => lacking.every((write) => write.version !== version));
+    const fitting = fit(lacking, kind !== "keep", {
+      kept: kept.length - open.length,
+      open: lost.length,
+      earlier: open.length === 0 ? 0 : lacking.filter(({ version }) => version < (stored.version ?? "")).length,
+      keepsCurrent: text !== undefined && !isOpen,
+    });
     const leftOut = [...unusable, ...fitting.leftOut];
     const { writes, pushedOut } = fitting;
     if (writes.length === 0) return { ...base, kind: "nothing", reason: "a later one is there, and stays", leftOut };
-    return { ...base, record, kind, writes, leftOut, pushedOut, isOpen, keyIds: [...keyIds] };
+    return { ...base, record, kind, writes, leftOut, pushedOut, isOpen, keptOpen: lost.length, keyIds: [...keyIds] };
+  }
+
+  /** Which of what is kept is not encrypted: it goes with the first save that is. */
+  async #openAmong(redisKey: string, kept: readonly KeptValue[]): Promise<Version[]> {
+    const open: Version[] = [];
+    for (const { version } of kept) {
+      const body = await this.#options.gateway.readKept(redisKey, version);
+      if (body === undefined || !isSealed(body.toString())) open.push(version);
+    }
+    return open;
   }
 
   /** One that cannot be put back does not keep the others from it. @param own The version that overwrote all of them. */

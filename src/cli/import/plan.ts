@@ -39,6 +39,8 @@ export interface ImportPlan {
   readonly pushedOut?: number;
   /** Of a document that is encrypted: whether what is in Redis is not, and so is not kept. */
   readonly isOpen?: boolean;
+  /** Of such a document: how many kept versions that are in Redis are not either, and go. */
+  readonly keptOpen?: number;
   /** With which keys what is written here can be read, by somebody. */
   readonly keyIds?: readonly string[];
   /** Of a list: what it lacks. */

@@ -11,20 +11,33 @@ export interface Fitting {
   readonly pushedOut: number;
 }
 
+/** What Redis has of a record beside what is to be put back. */
+export interface Occupied {
+  /** How many versions it keeps of it, and goes on keeping. */
+  readonly kept: number;
+  /** How many it keeps until the record's value is another. */
+  readonly open?: number;
+  /** How many of what is to be written come before that, and take the place of none of these. */
+  readonly earlier?: number;
+  /** Whether there is a value that would be kept in turn. */
+  readonly keepsCurrent: boolean;
+}
+
 /**
  * What lies in Redis already has precedence over what the file would have kept beside it; of that the oldest is left out first.
  * @param writes Oldest first.
  * @param becomesCurrent Whether the last of them is to be the record's value.
- * @param kept How many versions Redis keeps of it.
- * @param keepsCurrent Whether there is a value that would be kept in turn.
  */
 export function fit(
   writes: readonly PlannedWrite[],
-  { becomesCurrent, kept, keepsCurrent }: { becomesCurrent: boolean; kept: number; keepsCurrent: boolean },
+  becomesCurrent: boolean,
+  { kept, open = 0, earlier = 0, keepsCurrent }: Occupied,
 ): Fitting {
   const taken = kept + (becomesCurrent && keepsCurrent ? 1 : 0);
   const beside = writes.length - (becomesCurrent ? 1 : 0);
-  const excess = Math.max(0, beside - Math.max(0, MAX_KEPT - taken));
+  const tooMany = beside - Math.max(0, MAX_KEPT - taken);
+  const tooManyBefore = earlier - Math.max(0, MAX_KEPT - kept - open);
+  const excess = Math.max(0, tooMany, tooManyBefore);
   return {
     writes: writes.slice(excess),
     leftOut: writes.slice(0, excess).map(({ version }) => ({ version, reason: NO_ROOM })),

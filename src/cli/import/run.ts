@@ -127,14 +127,24 @@ function describeLeftOut({ redisKey, entry, leftOut = [] }: ImportPlan): string[
   });
 }
 
-function describePlan({ kind, reason, items = [], writes = [], pushedOut = 0, isOpen }: ImportPlan): string {
+function describePlan({
+  kind,
+  reason,
+  items = [],
+  writes = [],
+  pushedOut = 0,
+  isOpen,
+  keptOpen = 0,
+}: ImportPlan): string {
   const pushed = pushedOut > 0 ? `, and pushes out ${pushedOut} of the ${MAX_KEPT} that were kept` : "";
+  const those = keptOpen === 1 ? "1 kept version is" : `${keptOpen} kept versions are`;
+  const cleared = keptOpen > 0 ? `; ${those} not encrypted, and not kept on` : "";
   const versions = writes.length > 1 ? `, with ${writes.length - 1} kept before it` : "";
   switch (kind) {
     case "save":
-      return `saved${versions}`;
+      return `saved${versions}${cleared}`;
     case "replace":
-      return `saved over an older one, which ${isOpen === true ? "is not encrypted, and so not kept" : "is kept"}${versions}${pushed}`;
+      return `saved over an older one, which ${isOpen === true ? "is not encrypted, and so not kept" : "is kept"}${versions}${pushed}${cleared}`;
     case "merge":
       return `${items.length === 1 ? "1 item" : `${items.length} items`} added, or brought up to date`;
     case "keep":
@@ -146,8 +156,18 @@ function describePlan({ kind, reason, items = [], writes = [], pushedOut = 0, is
   }
 }
 
-function toEntry({ entry, redisKey, kind, reason, items, writes, leftOut = [], pushedOut = 0 }: ImportPlan): object {
+function toEntry({
+  entry,
+  redisKey,
+  kind,
+  reason,
+  items,
+  writes,
+  leftOut = [],
+  pushedOut = 0,
+  keptOpen = 0,
+}: ImportPlan): object {
   const { record, instanceId } = entry;
   const counts = { items: items?.length, versions: writes?.length };
-  return { record, instanceId, redisKey, kind, reason, ...counts, leftOut, pushedOut };
+  return { record, instanceId, redisKey, kind, reason, ...counts, leftOut, pushedOut: pushedOut + keptOpen };
 }
