@@ -54,8 +54,13 @@ export class RedisSyncService {
   get #pendingHere(): Pick<MirrorStatus, "pending" | "pendingBytes"> {
     const { unsent } = this.#parts;
     if (this.#successor === undefined) return { pending: unsent.keys, pendingBytes: unsent.bytes };
-    const lists = unsent.inOrder().filter(({ kind }) => kind === "collection");
-    return { pending: lists.length, pendingBytes: lists.reduce((sum, { bytes }) => sum + bytes, 0) };
+    const here = unsent.inOrder().filter((write) => write.kind === "collection" || !this.#goesOnElsewhere(write));
+    return { pending: here.length, pendingBytes: here.reduce((sum, { bytes }) => sum + bytes, 0) };
+  }
+
+  /** Whether another engine has taken this one's place, and has such a record too. */
+  #goesOnElsewhere({ record }: Pick<PreparedWrite, "record">): boolean {
+    return this.#successor !== undefined && this.#successor.#parts.catalogue.find(record.name) !== undefined;
   }
 
   /** The Redis key of a record: `roo:<userId>:<record>`. */
@@ -112,8 +117,10 @@ export class RedisSyncService {
 
   /** @param stamp Of a document that was saved before: when that was. */
   #submit(write: PreparedWrite, stamp?: Stamp): void {
-    if (this.#successor !== undefined) return this.#successor.takeOver(write);
+    if (this.#goesOnElsewhere(write)) return this.#successor!.takeOver(write);
     const { adoptions, askedInVain, drain, enqueue, events, foundEmpty, intake, remoteChanges, reports } = this.#parts;
+    if (this.#successor !== undefined)
+      return reports.dropped(write, "closed", "the mirror has no such record any more");
     if (this.#closing !== undefined) return reports.dropped(write, "closed", "the mirror was closed before");
     this.#saves++;
     if (events.isHeard("saved")) events.emit("saved", { userId: write.userId, record: write.record.name });
@@ -225,7 +232,7 @@ export class RedisSyncService {
     gateway.close();
     for (const write of unsent.takeAll()) {
       // Of one that goes on elsewhere it is no loss.
-      if (this.#successor === undefined) reports.dropped(write, "closed", "the mirror was closed while it was waiting");
+      if (!this.#goesOnElsewhere(write)) reports.dropped(write, "closed", "the mirror was closed while it was waiting");
     }
     delivery.abandon(new ConnectionLostError("The mirror was closed."));
     events.emit("closed");

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import {
+  defineRecord,
   type HostSettings,
   installMirror,
   MemoryMemento,
@@ -253,6 +254,34 @@ describe("a mirror that is configured while it runs", () => {
         expect(await mirror[method]({ timeoutMs: 5_000 })).to.deep.include({ flushed: false }),
       );
     });
+
+  it("says that a document is lost that the new engine has no record of", async () => {
+    install({ records: [defineRecord({ name: "notes", kind: "document" })] });
+    const dropped: unknown[] = [];
+    mirror.on("dropped", ({ record, reason }) => void dropped.push([record, reason]));
+    const host = new Host();
+    await new Notes().save("customInstructions", "value");
+    await mirror.flush();
+    first.freeze();
+    try {
+      await host.update("notes", "stuck");
+      const ending = host.updateSlowly("notes", "later");
+      const configured = mirror.configure({ records: [] });
+      await untilEvent(mirror, "status");
+      expect(mirror.status.pending).to.equal(1);
+      expect(await mirror.flush({ timeoutMs: 5_000 })).to.deep.include({ flushed: false });
+      await configured;
+      expect(dropped).to.deep.equal([["notes", "closed"]]);
+      host.finish();
+      await ending;
+      expect(dropped).to.deep.equal([
+        ["notes", "closed"],
+        ["notes", "closed"],
+      ]);
+    } finally {
+      first.thaw();
+    }
+  });
 
   it("does not write over what the new engine has learnt when the old one is closed", async () => {
     const memento = new MemoryMemento();
