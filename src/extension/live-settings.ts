@@ -14,13 +14,13 @@ export function windowOptions(
   options: MirrorOptions,
 ): MirrorOptions {
   if (window === undefined || logger === undefined) return options;
-  return { settings: liveSettings(context, window), logger, ...options };
+  return { logger, ...options, settings: liveSettings(context, options.settings ?? window.settings) };
 }
 
-/** What the user has set in the window, and the password that is kept: another one to the mirror whenever it is changed. */
+/** What the user has set, and the password that is kept: another one to the mirror whenever it is changed. */
 function liveSettings(
   { secrets, subscriptions }: Pick<HostContext, "secrets" | "subscriptions">,
-  { settings }: HostWindow,
+  settings: HostSettings,
 ): HostSettings {
   let askPassword = passwordFrom(secrets);
   const renew = ({ key }: { key: string }) => {
@@ -30,7 +30,7 @@ function liveSettings(
   return {
     given: (name) => settings.given(name),
     get askPassword() {
-      return askPassword;
+      return settings.askPassword ?? askPassword;
     },
   };
 }

@@ -217,6 +217,18 @@ describe("the settings of the window", () => {
       expect([...extension.window.settings.values.values()]).not.to.include(PASSWORD);
     });
 
+    it("counts also where the host has settings of its own, behind the one that these keep", async () => {
+      const secrets = new FakeSecrets();
+      const port = guarded.port;
+      const given = (name: string) => new Map<string, unknown>(Object.entries({ host: "127.0.0.1", port })).get(name);
+      const kept = await open({ set: {}, secrets, settings: { given } });
+      const own = await open({ set: {}, secrets, settings: { given, askPassword: async () => "another" } });
+      kept.window.typed = PASSWORD;
+      await kept.window.run("redisMirrored.setPassword");
+      expect((await kept.mirror.sync({ timeoutMs: 5_000 })).flushed).to.equal(true);
+      expect((await own.mirror.sync({ timeoutMs: 5_000 })).flushed).to.equal(false);
+    });
+
     it("counts at once also where it is taken away from a mirror that is connected", async () => {
       const secrets = new FakeSecrets();
       secrets.values.set("redisMirrored.password", PASSWORD);
