@@ -64,7 +64,7 @@ export class Drain {
     if (breaker.state.kind === "closed") this.#timer.setUnlessSet(timings.batchWindowMs);
   }
 
-  /** Something is to be looked after, within `delayMs`; default the batch window. */
+  /** Something is to be looked after, within `delayMs`; default the batch window. An attempt that is set already sees to it, also if that is later. */
   demand(delayMs = this.#options.timings.batchWindowMs): void {
     this.#timer.setUnlessSet(delayMs);
   }
