@@ -29,7 +29,7 @@ export default {
   buildCommand: "tsc -p tsconfig.json",
   // Stryker would read it by TypeScript's JavaScript API, which TypeScript 7 does not have; there is nothing in it to rewrite.
   tsconfigFile: "none",
-  ignorePatterns: ["dist", "coverage", "docs", "mutation", "samples"],
+  ignorePatterns: ["dist", "coverage", "mutation"],
   plugins: ["@stryker-mutator/mocha-runner"],
   testRunner: "mocha",
   testRunnerNodeArgs: ["--import", findingCjs],

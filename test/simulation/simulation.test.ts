@@ -14,13 +14,13 @@ describe("simulated histories", () => {
 
   it("end with one history of all windows, whatever came in between: nothing diverged", async function () {
     this.timeout(60_000);
-    const { failure } = await simulateSharing(HISTORIES / 3, 20_261);
+    const { failure } = await simulateSharing(Math.ceil(HISTORIES / 3), 20_261);
     expect(failure, JSON.stringify(failure)).to.equal(undefined);
   });
 
   it("end so where each window has two stores, too, of which one is out of date", async function () {
     this.timeout(60_000);
-    const { failure } = await simulateTabs(HISTORIES / 3, 20_262);
+    const { failure } = await simulateTabs(Math.ceil(HISTORIES / 3), 20_262);
     expect(failure, JSON.stringify(failure)).to.equal(undefined);
   });
 
