@@ -142,10 +142,11 @@ export function assembleEngine(
   });
   const working = { ...known, held, unsent, intake, reconciler, reader };
   const remoteChanges = isSharedLive ? listenForChanges(new NewsSource(working)) : undefined;
+  const isClosing = () => engine.isClosing();
   const adoptions = new Adoptions({
     ...working,
     remoteChanges,
-    isClosing: () => engine.isClosing(),
+    isClosing,
     onChanged: (write) => engine.submit(write),
   });
   const receipts = new Receipts({
@@ -208,7 +209,6 @@ export function assembleEngine(
   }
 
   const foundEmpty = new FoundEmpty();
-  const isClosing = () => engine.isClosing();
   const localReads = new LocalReads({ ...working, adoptions, foundEmpty, remoteChanges, drain, isClosing });
 
   return {

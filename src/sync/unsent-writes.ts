@@ -76,9 +76,8 @@ export class UnsentWrites {
   }
 
   /** What waits becomes the batch, as much of it as goes out in one round trip. */
-  takeBatch(): readonly PendingWrite[] {
+  takeBatch(): void {
     this.batch = this.#pending.take(BATCH_LIMITS);
-    return this.batch;
   }
 
   /** What of the batch did not arrive waits again. What was saved meanwhile is newer and wins. */
