@@ -1,15 +1,12 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import { runCommand } from "../support/command.js";
 import { hurriedMirror, KEY } from "../support/mirrors.js";
 import { RedisServer } from "../support/redis-server.js";
 import { slowDownWrites, TcpProxy } from "../support/tcp-proxy.js";
 
-const MAIN = fileURLToPath(import.meta.resolve("#dist/cli/main.js"));
 const PROVIDER = { userId: "alice", record: "provider" };
 
 const GOOD = { apiConfigs: { a: { apiKey: "sk-good" } } };
@@ -34,23 +31,11 @@ describe("history and restore", () => {
     await rm(folder, { recursive: true });
   });
 
-  async function run(
-    place: { readonly port: number },
-    ...args: string[]
-  ): Promise<{ status: number | null; stdout: string; stderr: string }> {
-    const env = {
-      PATH: process.env["PATH"],
-      REDIS_HOST: "127.0.0.1",
-      REDIS_PORT: String(place.port),
-      ROO_MIRROR_KEY: KEY,
-    };
-    const command = spawn(process.execPath, [MAIN, ...args], { env: { ...env, ROO_USER_ID: "alice" } });
-    let [stdout, stderr] = ["", ""];
-    command.stdout.on("data", (chunk) => (stdout += String(chunk)));
-    command.stderr.on("data", (chunk) => (stderr += String(chunk)));
-    const [status] = (await once(command, "close")) as [number | null];
-    return { status, stdout, stderr };
-  }
+  const run = (place: { readonly port: number }, ...args: string[]) =>
+    runCommand(
+      { REDIS_HOST: "127.0.0.1", REDIS_PORT: String(place.port), ROO_MIRROR_KEY: KEY, ROO_USER_ID: "alice" },
+      ...args,
+    );
 
   const versions = async () =>
     JSON.parse((await run(server, "history", "provider", "--json")).stdout) as {
